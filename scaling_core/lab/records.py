@@ -1,0 +1,132 @@
+"""What a plan and a calibration hold: frozen records that travel as JSON between page, command line and child."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scaling_core.lab.spec import DeviceName, Shape, SweepSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeedPoint:
+    """One measured shape: training speed in tokens/s at `batch_tokens` per step, and peak memory in bytes."""
+
+    shape: Shape
+    batch_tokens: int
+    tokens_per_second: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """What this machine does, measured in a child process.
+
+    device: where it ran. device_name: as the machine calls it. memory_bytes: what the device may use.
+    startup_seconds: from the start of the process until training can begin. made_at: Unix seconds.
+    refusal: why the device must not train (its self-test failed), or None.
+    """
+
+    device: DeviceName
+    device_name: str
+    torch_version: str
+    cores: int
+    memory_bytes: int
+    startup_seconds: float
+    speeds: tuple[SpeedPoint, ...]
+    made_at: float
+    refusal: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Calibration:
+        """The record that `to_dict` wrote; raises TypeError or KeyError on anything else."""
+        speeds = tuple(SpeedPoint(**{**point, "shape": Shape(**point["shape"])}) for point in raw["speeds"])
+        return cls(**{**raw, "speeds": speeds})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunPlan:
+    """One cooled endpoint: a rung (size) at a horizon. Several runs of a rung share its trunk.
+
+    id: 'r{rung}-h{horizon}', unique in the sweep. steps: optimiser steps from zero to the cooled end.
+    decay_from: the trunk step at which this run's branch leaves. tokens: steps * batch_tokens.
+    params: `ParameterCount.with_head`, the N of the sweep's law. flops: 6 N D. flops_exact: with attention, by layer.
+    seconds: estimate for what this run adds (the first horizons of a rung share its trunk).
+    """
+
+    id: str
+    rung: int
+    shape: Shape
+    horizon: float
+    params: int
+    params_non_embedding: int
+    params_total: int
+    tokens: int
+    steps: int
+    decay_from: int
+    flops: float
+    flops_exact: float
+    seconds: float
+    memory_bytes: int
+    held_out: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RungPlan:
+    """How one size is trained; the numbers follow from `lab.rules` and are stored with the sweep."""
+
+    rung: int
+    shape: Shape
+    batch_sequences: int
+    learning_rate: float
+    beta2: float
+    warmup_steps: int
+    trunk_steps: int
+    runs: tuple[RunPlan, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A sweep worked out for a machine: every run with its FLOP, seconds and memory. `seconds` is the whole."""
+
+    spec: SweepSpec
+    rungs: tuple[RungPlan, ...]
+    seconds: float
+    memory_bytes: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[RunPlan, ...]:
+        """All runs, smallest rung first and shortest horizon first: the order in which they finish."""
+        return tuple(run for rung in self.rungs for run in rung.runs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Plan:
+        """The record that `to_dict` wrote; raises InputError, TypeError or KeyError on anything else."""
+        import json
+
+        rungs = tuple(
+            RungPlan(
+                **{
+                    **rung,
+                    "shape": Shape(**rung["shape"]),
+                    "runs": tuple(RunPlan(**{**run, "shape": Shape(**run["shape"])}) for run in rung["runs"]),
+                }
+            )
+            for rung in raw["rungs"]
+        )
+        return cls(
+            spec=SweepSpec.from_json(json.dumps(raw["spec"])),
+            rungs=rungs,
+            seconds=raw["seconds"],
+            memory_bytes=raw["memory_bytes"],
+            warnings=tuple(raw["warnings"]),
+        )

@@ -1,0 +1,125 @@
+"""Fixtures that every folder of tests may ask for, and what the report says about this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CHROME_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MAC_APPLICATIONS = ("Google Chrome.app/Contents/MacOS/Google Chrome", "Chromium.app/Contents/MacOS/Chromium")
+
+
+def required(name: str) -> bool:
+    """Whether the environment variable `name` says yes (1 or true, in any case)."""
+    return os.environ.get(name, "").strip().lower() in ("1", "true")
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium or Chrome: the CHROME variable, then the commands on PATH, then the Mac's applications."""
+    named = os.environ.get("CHROME")
+    if named:
+        return shutil.which(named)
+    for command in CHROME_COMMANDS:
+        if found := shutil.which(command):
+            return found
+    for folder in (Path("/Applications"), Path.home() / "Applications"):
+        for application in MAC_APPLICATIONS:
+            if (folder / application).is_file():
+                return str(folder / application)
+    return None
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Living processes that were started with SCALING_LAB_HOME set to `home`, detached ones too, without this one."""
+    wanted = str(home)
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get("SCALING_LAB_HOME") == wanted:
+                found.append(process)
+    return found
+
+
+def end_processes_of(home: Path) -> None:
+    """Asks whatever runs over the lab in `home` to end, waits five seconds, and kills what is left."""
+    processes = processes_of(home)
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, left = psutil.wait_procs(processes, timeout=5)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def pytest_report_header() -> list[str]:
+    """Says which browser the browser tests drive, or that they are skipped and how to have them."""
+    found = find_chromium()
+    if found:
+        return [f"browser tests: {found}"]
+    return ["browser tests: skipped, no Chromium or Chrome found (install one, or set CHROME to its path)"]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The folder of the project: what a clone gives."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of published runs beside the project; their licences keep them out of it.
+
+    Where it is absent the test is skipped and says so; with CI=true that is a failure.
+    """
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        message = "the published runs are not here: this test reads them from ../shared/data"
+        if required("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture
+def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty lab: SCALING_LAB_HOME points at it, and whatever the test started there has ended afterwards."""
+    home = tmp_path / "lab home"
+    home.mkdir()
+    monkeypatch.setenv("SCALING_LAB_HOME", str(home))
+    try:
+        yield home
+    finally:
+        end_processes_of(home)
+
+
+@pytest.fixture(scope="session")
+def end_lab() -> Callable[[Path], None]:
+    """A function that ends every process over the lab in a folder, for fixtures that outlive one test."""
+    return end_processes_of
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium or Chrome that browser tests drive.
+
+    Where there is none the test is skipped and says so; with SCALING_LAB_REQUIRE_BROWSER=1 that is a failure.
+    """
+    found = find_chromium()
+    if found is None:
+        message = "no Chromium or Chrome found: install one, or set CHROME to its path"
+        if required("SCALING_LAB_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
