@@ -1,0 +1,249 @@
+"""Published laws and well-known models, read from `data/`; every row carries its source."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from scaling_core.errors import InputError, ScalingError
+from scaling_core.laws import AnyLaw, ChinchillaLaw, KaplanJointLaw, Law, PowerLaw, Variable, law_from_constants
+from scaling_core.units import format_quantity
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+Convention = Literal["total", "non-embedding"]
+Kind = Literal["joint", "univariate", "all"]
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedAllocation:
+    """The optimal allocation as a paper prints it: N = N_coefficient (C / unit_flops)^N_exponent, D likewise.
+
+    C in FLOP, unit_flops the paper's unit of compute in FLOP. It need not satisfy C = 6 N D.
+    """
+
+    N_coefficient: float
+    N_exponent: float
+    D_coefficient: float
+    D_exponent: float
+    unit_flops: float
+
+    def at(self, C: float) -> tuple[float, float]:
+        """(N, D) at the compute C, FLOP."""
+        c = C / self.unit_flops
+        return self.N_coefficient * c**self.N_exponent, self.D_coefficient * c**self.D_exponent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    """A law as it was published.
+
+    convention: what its N counts. valid_N, valid_D, valid_C: the range of the runs behind the fit, None where
+    it is not stated. precision: how many digits are known. secondary: read in a secondary source only.
+    warning: why the numbers must not be trusted, or None. allocation: the paper's own, where it differs.
+    """
+
+    id: str
+    name: str
+    short_name: str
+    law: AnyLaw
+    source: str
+    url: str | None
+    convention: Convention
+    valid_N: Range | None
+    valid_D: Range | None
+    valid_C: Range | None
+    precision: str
+    secondary: bool
+    note: str
+    warning: str | None
+    allocation: PublishedAllocation | None
+
+    @property
+    def joint(self) -> Law:
+        """The law in N and D; raises InputError where the preset is a law in one variable."""
+        if isinstance(self.law, PowerLaw):
+            known = ", ".join(p.id for p in presets("joint"))
+            raise InputError("law", self.id, f"it is a law in {self.law.variable} alone; choose one of {known}")
+        return self.law
+
+    def range_notes(self, *, N: float | None = None, D: float | None = None, C: float | None = None) -> tuple[str, ...]:
+        """A sentence for each value outside the range of the fit, with the factor of the extrapolation."""
+        checks = (
+            ("parameters", N, self.valid_N),
+            ("tokens", D, self.valid_D),
+            ("FLOP", C, self.valid_C),
+        )
+        return tuple(_outside(what, x, span) for what, x, span in checks if x and span and not span[0] <= x <= span[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, as `laws --json` prints them."""
+        law = self.law
+        return {
+            "id": self.id,
+            "name": self.name,
+            "form": f"power-{law.variable}" if isinstance(law, PowerLaw) else law.form,
+            "constants": law.constants,
+            "source": self.source,
+            "url": self.url,
+            "convention": self.convention,
+            "valid_range": {
+                name: list(span)
+                for name, span in (("N", self.valid_N), ("D", self.valid_D), ("C", self.valid_C))
+                if span is not None
+            },
+            "precision": self.precision,
+            "secondary": self.secondary,
+            "note": self.note,
+            "warning": self.warning,
+            "published_allocation": None
+            if self.allocation is None
+            else {name: getattr(self.allocation, name) for name in self.allocation.__slots__},
+        }
+
+
+def _outside(what: str, x: float, span: Range) -> str:
+    low, high = span
+    factor, side = (x / high, "above") if x > high else (low / x, "below")
+    times = f"{factor:.3g}" if factor < 100 else format_quantity(factor)
+    return (
+        f"{format_quantity(x)} {what} lie {times} times {side} the runs behind this law "
+        f"({format_quantity(low)} to {format_quantity(high)})."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferenceExponent:
+    """A power law of which the exponent is published and the amplitude is not: L falls as variable^-exponent."""
+
+    id: str
+    name: str
+    variable: Variable
+    exponent: float
+    domain: str
+    source: str
+    url: str
+    secondary: bool
+
+    def anchored(self, x: float, loss: float, *, offset: float = 0.0) -> PowerLaw:
+        """The law with this exponent that passes through (x, loss); its amplitude is ours, not the paper's."""
+        if not loss > offset:
+            raise InputError("loss", loss, f"it must lie above the offset {offset:g}")
+        log_scale = math.log(x) + math.log(loss - offset) / self.exponent
+        return PowerLaw(variable=self.variable, scale=math.exp(log_scale), exponent=self.exponent, offset=offset)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownModel:
+    """A model people know: N parameters, D training tokens (None where they are not published), as printed."""
+
+    id: str
+    name: str
+    N: float
+    D: float | None
+    year: int
+    organisation: str
+    source: str
+    url: str
+    note: str
+
+    @property
+    def tokens(self) -> float:
+        """D; raises InputError where it is not published."""
+        if self.D is None:
+            raise InputError("model", self.id, "its training tokens are not published; choose another model")
+        return self.D
+
+
+@cache
+def _laws_file() -> dict[str, Any]:
+    try:
+        raw: dict[str, Any] = json.loads((DATA / "laws.json").read_text(encoding="utf-8"))
+        return {
+            "presets": tuple(_preset(row) for row in raw["presets"]),
+            "references": tuple(ReferenceExponent(**row) for row in raw["reference_exponents"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ScalingError(f"data/laws.json cannot be read ({error}); restore it from the project.") from error
+
+
+def _preset(row: dict[str, Any]) -> Preset:
+    """One row of laws.json; constants under `log_constants` are stored as their natural logarithms."""
+    row = dict(row)
+    constants = row.pop("constants") | {k: math.exp(v) for k, v in row.pop("log_constants", {}).items()}
+    law = law_from_constants(row.pop("form"), constants)
+    for name in ("valid_N", "valid_D", "valid_C"):
+        row[name] = tuple(row[name]) if row[name] else None
+    allocation = row.pop("allocation")
+    return Preset(law=law, allocation=PublishedAllocation(**allocation) if allocation else None, **row)
+
+
+@cache
+def presets(kind: Kind = "joint") -> tuple[Preset, ...]:
+    """The published laws in the order of `data/laws.json`: those in N and D, those in one variable, or all."""
+    rows: tuple[Preset, ...] = _laws_file()["presets"]
+    if kind == "all":
+        return rows
+    return tuple(p for p in rows if isinstance(p.law, (ChinchillaLaw, KaplanJointLaw)) == (kind == "joint"))
+
+
+def preset(id: str) -> Preset:
+    """The published law of this id; raises InputError that lists the known ones."""
+    for row in presets("all"):
+        if row.id == id:
+            return row
+    raise InputError("law", id, f"it must be one of {', '.join(p.id for p in presets('all'))}")
+
+
+def reference_exponents() -> tuple[ReferenceExponent, ...]:
+    """Exponents that were published without an amplitude."""
+    rows: tuple[ReferenceExponent, ...] = _laws_file()["references"]
+    return rows
+
+
+def reference_exponent(id: str) -> ReferenceExponent:
+    """The exponent of this id; raises InputError that lists the known ones."""
+    for row in reference_exponents():
+        if row.id == id:
+            return row
+    raise InputError("exponent", id, f"it must be one of {', '.join(r.id for r in reference_exponents())}")
+
+
+@cache
+def _models_file() -> tuple[KnownModel, ...]:
+    try:
+        with (DATA / "models.csv").open(encoding="utf-8", newline="") as file:
+            return tuple(
+                KnownModel(
+                    id=row["id"],
+                    name=row["name"],
+                    N=float(row["N"]),
+                    D=float(row["D"]) if row["D"] else None,
+                    year=int(row["year"]),
+                    organisation=row["organisation"],
+                    source=row["source"],
+                    url=row["url"],
+                    note=row["note"],
+                )
+                for row in csv.DictReader(file)
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ScalingError(f"data/models.csv cannot be read ({error}); restore it from the project.") from error
+
+
+def models(*, unknown_tokens: bool = False) -> tuple[KnownModel, ...]:
+    """The models whose D is published, in the order of `data/models.csv`; with `unknown_tokens` the others too."""
+    return tuple(m for m in _models_file() if unknown_tokens or m.D is not None)
+
+
+def model(id: str) -> KnownModel:
+    """The model of this id; raises InputError that lists the known ones."""
+    for row in _models_file():
+        if row.id == id:
+            return row
+    raise InputError("model", id, f"it must be one of {', '.join(m.id for m in _models_file())}")

@@ -1,0 +1,274 @@
+"""`python -m scaling_core doctor`: whether this machine can show the pictures and train the ladder, check by check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from scaling_core.errors import ScalingError
+from scaling_core.runs import place
+from scaling_core.runs.calibrations import check_device, child_environment, last_line
+from scaling_core.units import format_bytes
+
+MINIMUM_PYTHON = (3, 11)
+DISK_BYTES = 1_000_000_000
+MEMORY_BYTES = 1_500_000_000
+FIRST_PORT, PORTS = 8501, 50
+CHILD_SECONDS = 180.0
+
+_MATMUL = """
+import sys, torch
+name = sys.argv[1]
+if name == "auto":
+    name = "mps" if torch.backends.mps.is_available() else "cuda" if torch.cuda.is_available() else "cpu"
+a = torch.arange(4096, dtype=torch.float32, device=name).reshape(64, 64) / 4096
+error = float(((a @ a).cpu() - a.cpu() @ a.cpu()).abs().max())
+if not error < 1e-3:
+    sys.exit(f"a product of two matrices on {name} is off by {error}")
+print(f"torch {torch.__version__} multiplies on {name}")
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One question to the machine. required: the app or the lab does not work without it. detail: one sentence."""
+
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
+    required: bool = True
+
+
+def register(commands: Any) -> None:
+    """Add the command `doctor`."""
+    parser = commands.add_parser("doctor", help="check this machine", description=__doc__, allow_abbrev=False)
+    parser.set_defaults(func=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser.add_argument("--device", default="auto", help="auto, mps, cuda or cpu (default auto)")
+    parser.add_argument("--quick", action="store_true", help="leave out what needs torch")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every check; 0 where all required ones are well, 1 otherwise. Raises InputError for a device's name."""
+    checks = examine(device=check_device(args.device), quick=args.quick)
+    well = all(check.ok for check in checks if check.required)
+    if args.json:
+        print(json.dumps({"ok": well, "checks": [asdict(check) for check in checks]}))
+        return 0 if well else 1
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        mark = "ok  " if check.ok else "FAIL" if check.required else "note"
+        print(f"{mark}  {check.name.ljust(width)}  {check.detail}  ({check.seconds:.1f} s)")
+    print("This machine is ready." if well else "Something is missing: see the lines that begin with FAIL.")
+    return 0 if well else 1
+
+
+def examine(*, device: str = "auto", quick: bool = False, home: Path | None = None) -> list[Check]:
+    """Every check, the slow ones side by side. quick: without those that load torch."""
+    home = home or place.home()
+    slow: list[tuple[str, Callable[[], str], bool]] = [
+        ("streamlit", _streamlit, True),
+        ("figures", _figures, True),
+    ]
+    if not quick:
+        slow.append(("torch", lambda: _torch(device, home), True))
+        slow.append(("self-test", lambda: _selftest(device, home), True))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        waiting = [pool.submit(_check, *one) for one in slow]
+        checks = [
+            _check("python", _python, True),
+            _check("packages", _packages, True),
+            _check("home", lambda: _home(home), True),
+            _check("disk", lambda: _disk(home), True),
+            _check("memory", _memory, False),
+            _check("port", _port, True),
+        ]
+        return checks + [one.result() for one in waiting]
+
+
+class _Unwell(Exception):
+    """A check failed; the text says what and what to do."""
+
+
+def _check(name: str, question: Callable[[], str], required: bool) -> Check:
+    begun = time.perf_counter()
+    try:
+        ok, detail = True, question()
+    except (_Unwell, ScalingError) as error:
+        ok, detail = False, str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a broken installation raises is the answer
+        ok, detail = False, f"{type(error).__name__}: {error}"
+    return Check(name=name, ok=ok, detail=detail, seconds=time.perf_counter() - begun, required=required)
+
+
+def _python() -> str:
+    if sys.version_info < MINIMUM_PYTHON:
+        raise _Unwell(f"Python {platform.python_version()} is too old; 3.11 or later is needed.")
+    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _packages() -> str:
+    lines = (place.PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wrong, seen = [], 0
+    for name, bounds in required_packages(lines):
+        seen += 1
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{name} is missing")
+            continue
+        if not satisfies(version, bounds):
+            wrong.append(f"{name} is {version}, wanted {bounds}")
+    if wrong:
+        raise _Unwell(f"{'; '.join(wrong)}; install them with `pip install -r requirements.txt`.")
+    return f"all {seen} are there in the versions wanted"
+
+
+def required_packages(lines: list[str]) -> list[tuple[str, str]]:
+    """(name, bounds) of the lines of a requirements file that hold on this platform."""
+    found = []
+    for line in lines:
+        wanted, _, marker = line.partition("#")[0].partition(";")
+        match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+)\s*(.*?)\s*", wanted)
+        if not match:
+            continue
+        platform_asked = re.fullmatch(r"""\s*sys_platform\s*(==|!=)\s*["'](\w+)["']\s*""", marker)
+        if platform_asked and (platform_asked[2] == sys.platform) != (platform_asked[1] == "=="):
+            continue
+        found.append((match[1], match[2].replace(" ", "")))
+    return found
+
+
+def satisfies(version: str, bounds: str) -> bool:
+    """Whether a version such as 2.13.0+cpu meets bounds such as '>=2.1,<3'. Suffixes after the numbers do not count."""
+
+    def numbers(text: str) -> tuple[int, ...]:
+        match = re.match(r"\d+(\.\d+)*", text)
+        parts = [int(part) for part in match[0].split(".")] if match else []
+        return tuple(parts + [0] * (6 - len(parts)))
+
+    here = numbers(version)
+    meets: dict[str, Callable[[tuple[int, ...]], bool]] = {
+        ">=": lambda there: here >= there,
+        "<=": lambda there: here <= there,
+        "==": lambda there: here == there,
+        "!=": lambda there: here != there,
+        ">": lambda there: here > there,
+        "<": lambda there: here < there,
+    }
+    for bound in filter(None, bounds.split(",")):
+        match = re.fullmatch(r"(>=|<=|==|!=|>|<)(.+)", bound)
+        if match and not meets[match[1]](numbers(match[2])):
+            return False
+    return True
+
+
+def _home(home: Path) -> str:
+    place.make_folder(home)
+    try:
+        with tempfile.TemporaryFile(dir=home) as handle:
+            handle.write(b"x")
+    except OSError as error:
+        raise _Unwell(
+            f"{home} cannot be written ({error.strerror}); give rights there or set {place.HOME_VARIABLE}."
+        ) from error
+    return f"runs are kept in {home}"
+
+
+def _disk(home: Path) -> str:
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free < DISK_BYTES:
+        raise _Unwell(f"only {format_bytes(free)} are free at {there}; {format_bytes(DISK_BYTES)} are needed.")
+    return f"{format_bytes(free)} free"
+
+
+def _memory() -> str:
+    memory = psutil.virtual_memory()
+    said = f"{format_bytes(memory.available)} of {format_bytes(memory.total)} available"
+    if memory.available < MEMORY_BYTES:
+        raise _Unwell(f"{said}; close other programs before you train.")
+    return said
+
+
+def _port() -> str:
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        taken = "" if port == FIRST_PORT else f" ({FIRST_PORT} is in use)"
+        return f"127.0.0.1:{port} is free{taken}"
+    raise _Unwell(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free; end a program that listens there.")
+
+
+def _streamlit() -> str:
+    return _child("import streamlit; print('streamlit', streamlit.__version__, 'imports')", [], place.home())
+
+
+def _figures() -> str:
+    from scaling_core.catalog import preset
+    from scaling_core.viz.export import to_png
+    from scaling_core.viz.laws import slice_chart
+    from scaling_core.viz.theme import light
+
+    picture = to_png(slice_chart(preset("hoffmann2022").joint, "N", 70e9, 1.4e12, light()), scale=1.0)
+    if not picture.startswith(b"\x89PNG"):
+        raise _Unwell("the converter returned no PNG; install vl-convert-python again.")
+    return f"a figure of {format_bytes(len(picture))} was drawn without a network"
+
+
+def _torch(device: str, home: Path) -> str:
+    return _child(_MATMUL, [device], home)
+
+
+def _child(code: str, arguments: list[str], home: Path) -> str:
+    """The last line that a child prints. Raises _Unwell with the last line of its complaint where it fails."""
+    return _last_word([sys.executable, "-c", code, *arguments], home)
+
+
+def _selftest(device: str, home: Path) -> str:
+    command = [sys.executable, "-m", "scaling_core.lab.selftest", "--device", device, "--json"]
+    answer = json.loads(_last_word(command, home, codes=(0, 1)))
+    if not answer["ok"]:
+        raise _Unwell(str(answer["detail"]))
+    return str(answer["detail"])
+
+
+def _last_word(command: list[str], home: Path, codes: tuple[int, ...] = (0,)) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHILD_SECONDS,
+            cwd=place.PROJECT,
+            env=child_environment(home),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _Unwell(f"no answer within {CHILD_SECONDS:.0f} s; the machine may be busy.") from error
+    said = last_line(done.stdout)
+    if done.returncode not in codes or not said:
+        raise _Unwell(last_line(done.stderr) or f"the process ended with code {done.returncode} and said nothing.")
+    return said

@@ -1,0 +1,42 @@
+"""Files that a command leaves behind: a folder that can be written to, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from scaling_core.errors import InputError
+
+
+def writable_folder(text: str, *, field: str = "out") -> Path:
+    """The folder of that path, made if it is missing; raises InputError where it cannot be one we may write in."""
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(field, text, f"it must be a folder, or a place where one can be made ({reason})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(field, text, "it must be a folder that can be written to")
+    return folder
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes], *, field: str = "out") -> list[Path]:
+    """Write each content under its name, beside its place first and then moved there; returns the paths in order.
+
+    Raises InputError where one cannot be written (a full disk, a folder of that name).
+    """
+    written = []
+    for name, content in contents.items():
+        path, beside = folder / name, folder / f".{name}.{os.getpid()}.part"
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise InputError(field, str(folder), f"{name} could not be written there ({error.strerror})") from error
+        written.append(path)
+    return written
