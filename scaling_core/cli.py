@@ -312,7 +312,7 @@ def _write_demo(result: DemoResult, folder: Path, mode: str) -> list[Path]:
     """results.json, and both figures as PNG and SVG."""
     from scaling_core.demo import to_json
     from scaling_core.viz.demo import chinchilla_optimal, four_panels
-    from scaling_core.viz.export import to_png, to_svg
+    from scaling_core.viz.export import svg_to_png, to_svg
     from scaling_core.viz.theme import theme_of
 
     theme = theme_of(mode)
@@ -321,9 +321,9 @@ def _write_demo(result: DemoResult, folder: Path, mode: str) -> list[Path]:
         ("scaling_laws_with_theory", four_panels),
         ("chinchilla_optimal_scaling", chinchilla_optimal),
     ):
-        chart = draw(result, theme)
-        contents[f"{name}.png"] = to_png(chart)
-        contents[f"{name}.svg"] = to_svg(chart).encode()
+        svg = to_svg(draw(result, theme))
+        contents[f"{name}.png"] = svg_to_png(svg, scale=2.0)
+        contents[f"{name}.svg"] = svg.encode()
     return write_files(folder, contents)
 
 

@@ -53,9 +53,7 @@ class ParameterCount:
         return self.blocks + (self.head if self.head else self.token_embedding)
 
 
-def gpt2_parameters(
-    *, n_layer: int, d_model: int, vocab_size: int, context: int, tied: bool = True
-) -> ParameterCount:
+def gpt2_parameters(*, n_layer: int, d_model: int, vocab_size: int, context: int, tied: bool = True) -> ParameterCount:
     """Parameters of a GPT-2 style model with learned positions, biases and a 4x MLP.
 
     A block holds 12 d^2 weights (4 d^2 attention, 8 d^2 MLP), 9 d biases and two norms of 2 d; the model

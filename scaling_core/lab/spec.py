@@ -34,7 +34,7 @@ class Shape:
 
     def __post_init__(self) -> None:
         for name, value in (("n_layer", self.n_layer), ("d_model", self.d_model), ("n_head", self.n_head)):
-            if not isinstance(value, int) or not 1 <= value <= 16_384:
+            if type(value) is not int or not 1 <= value <= 16_384:
                 raise InputError(name, value, "it must be a whole number from 1 to 16384")
         if self.d_model % self.n_head:
             raise InputError("n_head", self.n_head, f"it must divide the width {self.d_model}")
@@ -70,7 +70,8 @@ class SweepSpec:
     """A ladder of models on a text. Two equal specs are the same experiment and have the same `id`.
 
     shapes: rungs, small to large by parameters. horizons: tokens per parameter at which a branch is cooled,
-    ascending, parameters counted as `with_head`. held_out: how many of the largest rungs are predicted before they are measured.
+    ascending, parameters counted as `with_head`. held_out: how many of the largest rungs are predicted before
+    they are measured.
     decay_fraction: share of a branch's tokens spent on the 1-sqrt decay. rate_factor: multiplies the rule's
     learning rate. tokens are bytes.
     """
@@ -103,7 +104,7 @@ class SweepSpec:
         for horizon in self.horizons:
             if not math.isfinite(horizon) or not 0 < horizon <= 10_000:
                 raise InputError("horizons", horizon, "tokens per parameter lie between 0 and 10000")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
+        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
             raise InputError("seed", self.seed, "it must be a whole number from 0 to 2147483647")
         if not 0 <= self.held_out < len(self.shapes):
             raise InputError("held_out", self.held_out, "at least one rung must remain to fit")

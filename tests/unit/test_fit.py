@@ -14,8 +14,8 @@ PLANTED = ChinchillaLaw(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
 
 
 def design(law: ChinchillaLaw = PLANTED, noise: float = 0.0, seed: int = 0, sizes: int = 6) -> RunPoints:
-    N, ratio = np.meshgrid(np.geomspace(5e7, 1e10, sizes), np.geomspace(5, 80, 5))
-    N, D = N.ravel(), (N * ratio).ravel()
+    sizes_by_horizon, ratio = np.meshgrid(np.geomspace(5e7, 1e10, sizes), np.geomspace(5, 80, 5))
+    N, D = sizes_by_horizon.ravel(), (sizes_by_horizon * ratio).ravel()
     loss = law.loss(N, D) * np.exp(noise * np.random.default_rng(seed).standard_normal(N.size))
     return RunPoints.of(N=N, D=D, loss=loss)
 
@@ -142,10 +142,10 @@ def test_points_refuse_what_is_not_a_positive_number(column: str, value: float) 
     columns = {"N": [1e8, 2e8], "D": [1e9, 2e9], "loss": [3.0, 2.9]}
     columns[column][1] = value
     with pytest.raises(InputError, match=f"{column} of run 2"):
-        RunPoints.of(**columns)
+        RunPoints.of(N=columns["N"], D=columns["D"], loss=columns["loss"])
 
 
 def test_unknown_options_are_refused() -> None:
     for options in ({"form": "cubic"}, {"objective": "l3"}, {"delta": -1.0}, {"bootstrap": -1}, {"level": 1.5}):
         with pytest.raises(InputError):
-            fit_law(design(), **options)  # type: ignore[arg-type]
+            fit_law(design(), **options)

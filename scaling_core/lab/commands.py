@@ -1,0 +1,254 @@
+"""`python -m scaling_core lab ...`: plan, start, watch, stop, resume and delete sweeps without a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scaling_core.errors import InputError, StoreError
+from scaling_core.lab import report
+from scaling_core.lab.corpus import load_corpus
+from scaling_core.lab.plan import make_plan, make_spec, mode_rule
+from scaling_core.lab.records import Plan
+from scaling_core.lab.spec import MODES, CorpusSpec, Mode
+from scaling_core.runs import place, results, supervisor
+from scaling_core.runs.calibrations import calibration, check_device
+from scaling_core.runs.liveness import shown_state
+from scaling_core.runs.progress import SweepStatus
+from scaling_core.runs.store import Store
+from scaling_core.units import format_duration, parse_count, parse_quantity
+
+POLL_SECONDS = 0.5
+SubParsers = Any  # argparse keeps the type of `add_subparsers` to itself
+
+
+def register(commands: SubParsers) -> None:
+    """Add the command `lab` with its own commands; each sets `func`, which returns the exit status."""
+    lab = commands.add_parser(
+        "lab", help="train a ladder of real models on this machine", allow_abbrev=False,
+        description="Train a ladder of real models on this machine, in a process that outlives this one.",
+    )  # fmt: skip
+    known = lab.add_subparsers(dest="lab_command", metavar="COMMAND", required=True)
+    plan = _add(known, "plan", _plan, "every run of a ladder with its FLOP, seconds and memory on this machine")
+    _ladder_options(plan)
+    start = _add(known, "start", _start, "train a ladder in a detached process")
+    _ladder_options(start)
+    start.add_argument("--wait", action="store_true", help="follow it to its end; Ctrl-C leaves the training untouched")
+    _add(known, "list", _list, "the sweeps there are")
+    for name, run, text in (
+        ("status", _status, "how a sweep stands"),
+        ("stop", _stop, "end the process of a sweep; what it did is kept"),
+        ("resume", _resume, "go on with a sweep that was stopped, interrupted or failed"),
+        ("delete", _delete, "remove a sweep and all that is stored of it"),
+        ("results", _results, "points, fitted law and prediction of a sweep"),
+    ):
+        parser = _add(known, name, run, text)
+        parser.add_argument("sweep", metavar="SWEEP", help="its id, see `lab list`")
+        if name == "resume":
+            parser.add_argument("--wait", action="store_true", help="follow it to its end")
+        if name == "delete":
+            parser.add_argument("--yes", action="store_true", help="do not ask")
+        if name == "results":
+            parser.add_argument("--csv", action="store_true", help="print the finished runs as CSV")
+
+
+def _add(known: SubParsers, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = known.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(func=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    return parser
+
+
+def _ladder_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mode", default="live", help=f"{', '.join(MODES)} (default live)")
+    parser.add_argument("--device", default="auto", help="auto, mps, cuda or cpu (default auto)")
+    parser.add_argument("--corpus", metavar="PATH", help="a text file or folder; default: Python's standard library")
+    parser.add_argument("--sizes", metavar="K", help="how many sizes, 3 to 8")
+    parser.add_argument("--minutes", metavar="M", help="your own time budget")
+    parser.add_argument("--held-out", metavar="H", default="1", help="largest sizes to predict first (default 1)")
+    parser.add_argument("--seed", metavar="S", help="default: the first of which there is no sweep")
+    parser.add_argument("--measure", action="store_true", help="measure the device again")
+
+
+def _make(args: argparse.Namespace) -> tuple[Plan, bool]:
+    """The plan that the options ask for, and whether its seed was given. Measures the device where that is new."""
+    mode: Mode = args.mode
+    sizes = None if args.sizes is None else parse_count(args.sizes, field="sizes", minimum=3, maximum=8)
+    minutes = None if args.minutes is None else parse_quantity(args.minutes, field="minutes")
+    seed = None if args.seed is None else parse_count(args.seed, field="seed")
+    held_out = parse_count(args.held_out, field="held-out", maximum=6)
+    rule = mode_rule(mode, sizes=sizes, minutes=minutes)
+    check_device(args.device)
+    corpus = CorpusSpec()
+    if args.corpus is not None:
+        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
+    home = place.home()
+    text = load_corpus(corpus, home / "corpora")
+    if args.measure or calibration(home, args.device) is None:
+        _say(f"Measuring {args.device}: about ten seconds, once for this machine.")
+    measured = supervisor.measure(args.device, home, again=args.measure)
+    spec = make_spec(mode, measured, corpus, seed or 0, sizes=sizes, minutes=minutes, held_out=held_out)
+    plan = make_plan(spec, measured, unique_tokens=text.train_bytes, asked_seconds=rule.seconds)
+    if seed is None:
+        plan = supervisor.with_free_seed(plan, home)
+    return plan, seed is not None
+
+
+def _plan(args: argparse.Namespace) -> int:
+    plan, _ = _make(args)
+    if args.json:
+        return _print_json(report.plan_dict(plan))
+    print(report.table(report.plan_rows(plan)))
+    print(f"{plan.spec.id} on {plan.spec.device}: {len(plan.runs)} runs, about {format_duration(plan.seconds)} in all")
+    _say(*plan.warnings)
+    return 0
+
+
+def _start(args: argparse.Namespace) -> int:
+    plan, seed_given = _make(args)
+    _say(*plan.warnings)
+    home = place.home()
+    return _follow(lambda: supervisor.start(plan, home, seed_given=seed_given), args, home)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    home = place.home()
+    return _follow(lambda: supervisor.resume(args.sweep, home), args, home)
+
+
+def _follow(begin: Callable[[], supervisor.Started], args: argparse.Namespace, home: Path) -> int:
+    """Begin a training and say so, or follow it to its end; Ctrl-C ends the looking on, never the training."""
+    try:
+        started = begin()
+    except KeyboardInterrupt:
+        _say("No longer watching; a process that was started already goes on untouched: `lab list` shows it.")
+        return 130
+    head = {"sweep": started.sweep, "pid": started.pid, "message": started.message}
+    if not args.wait:
+        if args.json:
+            return _print_json(head)
+        print(started.message or f"{started.sweep} trains in process {started.pid}; `lab status {started.sweep}`")
+        return 0
+    try:
+        status = _wait(started.sweep, home)
+    except KeyboardInterrupt:
+        _say(
+            f"No longer watching; the training goes on untouched: `lab status {started.sweep}`, "
+            f"`lab stop {started.sweep}`."
+        )
+        return 130
+    if args.json:
+        _print_json({**head, **report.status_dict(status)})
+    else:
+        print(report.status_text(status))
+    return 0 if status.state == "finished" else 1
+
+
+def _wait(sweep: str, home: Path) -> SweepStatus:
+    """Follow a sweep with a line on stderr for every run that ends and everything that happens.
+
+    Returns once it no longer runs.
+    """
+    told: set[str] = set()
+    events = 0
+    while True:
+        try:
+            with Store.open_reader(home) as store:
+                happened = store.events(sweep)
+            status = supervisor.status(sweep, home)
+        except StoreError as error:  # locked for a moment, say: the training does not depend on our looking
+            _say(str(error))
+            time.sleep(4 * POLL_SECONDS)
+            continue
+        _say(*(event.text for event in happened[events:]))
+        events = len(happened)
+        for run in status.runs:
+            if run.state in ("finished", "failed") and run.id not in told:
+                told.add(run.id)
+                left = "" if status.seconds_left is None else f", about {format_duration(status.seconds_left)} left"
+                what = f"loss {run.loss:.4f}" if run.loss is not None else f"failed: {run.message}"
+                _say(f"{run.id}: {what}, {len(told)} of {len(status.runs)} runs{left}")
+        if status.state != "running":
+            return status
+        time.sleep(POLL_SECONDS)
+
+
+def _status(args: argparse.Namespace) -> int:
+    status = supervisor.status(args.sweep)
+    if args.json:
+        return _print_json(report.status_dict(status))
+    print(report.status_text(status))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    known = supervisor.statuses()
+    if args.json:
+        fields = ("sweep", "state", "mode", "device", "created_at", "fraction")
+        return _print_json({"sweeps": [{name: getattr(one, name) for name in fields} for one in known]})
+    if not known:
+        print("No sweep yet; `lab start` trains one.")
+        return 0
+    print(report.table(report.list_rows(known)))
+    return 0
+
+
+def _stop(args: argparse.Namespace) -> int:
+    status = supervisor.stop(args.sweep)
+    if args.json:
+        return _print_json(report.status_dict(status))
+    print(f"{status.sweep} is {status.state}; `lab resume {status.sweep}` goes on with it.")
+    return 0
+
+
+def _delete(args: argparse.Namespace) -> int:
+    home = place.home()
+    with Store.open_reader(home) as store:
+        row = store.sweep(place.check_sweep_id(args.sweep))
+    if row is not None and not args.yes and shown_state(row, home) != "running":
+        if not sys.stdin.isatty():
+            raise InputError("delete", args.sweep, "without a terminal to ask on, --yes must say that it is meant")
+        print(f"Delete {args.sweep} with its checkpoints and results? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            _say("Nothing was deleted.")
+            return 1
+    supervisor.delete(args.sweep, home)
+    if args.json:
+        return _print_json({"sweep": args.sweep, "deleted": True})
+    print(f"{args.sweep} is deleted.")
+    return 0
+
+
+def _results(args: argparse.Namespace) -> int:
+    if args.csv and args.json:
+        raise InputError("--csv", "with --json", "it is one or the other")
+    if args.csv:
+        sys.stdout.write(results.export_csv(args.sweep))
+        return 0
+    found = results.results(args.sweep)
+    if args.json:
+        return _print_json(found)
+    print(report.table(report.point_rows(found)))
+    if found["fit"] is None:
+        _say(found["fit_note"])
+    else:
+        print(report.table(report.constant_rows(found["fit"])))
+        _say(*found["fit"]["warnings"])
+    for line in report.prediction_lines(found):
+        print(line)
+    return 0
+
+
+def _print_json(value: dict[str, Any]) -> int:
+    print(json.dumps(results.plain(value), allow_nan=False))
+    return 0
+
+
+def _say(*sentences: str) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)

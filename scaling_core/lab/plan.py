@@ -1,0 +1,297 @@
+"""From a mode and a measured machine to a ladder that fits the time, and to what each of its runs costs.
+
+Nothing here trains or imports torch: speeds come from a calibration, everything else from `lab.rules`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from scaling_core.errors import DeviceError, InputError
+from scaling_core.flops import flops_per_token
+from scaling_core.lab import rules
+from scaling_core.lab.records import Calibration, Plan, RungPlan
+from scaling_core.lab.spec import BYTES_VOCAB, MODES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.units import format_bytes, format_duration
+
+EVALUATION_SHARE = 1 / 3
+"""Cost of a token evaluated against a token trained: the forward pass only (Kaplan et al. 2020, table 1)."""
+RUN_OVERHEAD_SECONDS = 0.15
+"""For each run: a checkpoint taken, one read again, and a few rows stored."""
+FORETELL_SECONDS = 1.5
+"""For the fit with its bootstrap from which the held-out runs are foretold, once a sweep."""
+MEMORY_SHARE = 0.7
+"""Share of the device's memory that a plan may use."""
+TOP_STEP = 2.0
+"""Least ratio of parameters from the rung below to the largest, which is foretold: four times the compute."""
+EPOCHS_HARMLESS = 4.0
+"""Repetitions of a text up to which a repeated token is worth about a new one (Muennighoff et al. 2023, section 6)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModeRule:
+    """What a mode asks for: seconds in all, sizes, horizons that double, and the bounds of the first one.
+
+    fill: share of the seconds that the plan aims at; the rest is for a machine that is busier than when measured.
+    shortest, longest: bounds of the first horizon, in tokens per parameter. least: how far it may go below `shortest`
+    where the smallest ladder would otherwise take too long. step: least ratio of parameters from rung to rung below
+    the largest, for which it is `TOP_STEP` at least.
+    """
+
+    seconds: float
+    fill: float
+    sizes: int
+    horizons: int
+    least: float
+    shortest: float
+    longest: float
+    step: float
+
+
+MODE_RULES: dict[Mode, ModeRule] = {
+    "smoke": ModeRule(seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.4),
+    "live": ModeRule(seconds=180.0, fill=0.9, sizes=5, horizons=3, least=3.0, shortest=10.0, longest=30.0, step=1.4),
+    "quick": ModeRule(seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9),
+    "standard": ModeRule(
+        seconds=36_000.0, fill=0.95, sizes=7, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
+    ),
+    "full": ModeRule(
+        seconds=259_200.0, fill=0.95, sizes=8, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
+    ),
+}
+"""Below about ten tokens a parameter, the smallest models are still in the steep first part of their curves, where no
+power law holds: the shorter modes take their sizes closer together and train them longer."""
+
+
+def mode_rule(mode: Mode, *, sizes: int | None = None, minutes: float | None = None) -> ModeRule:
+    """The rule of a mode, with one's own number of sizes or minutes. Raises InputError outside their bounds."""
+    if mode not in MODES:
+        raise InputError("mode", mode, f"it must be one of {', '.join(MODES)}")
+    rule = MODE_RULES[mode]
+    if sizes is not None:
+        if not 3 <= sizes <= 8:
+            raise InputError("sizes", sizes, "a ladder has 3 to 8 sizes here")
+        rule = replace(rule, sizes=sizes)
+    if minutes is not None:
+        if not (math.isfinite(minutes) and 0.2 <= minutes <= 60 * 24 * 30):
+            raise InputError("minutes", minutes, "a ladder takes from 0.2 minutes to 30 days (43200 minutes)")
+        rule = replace(rule, seconds=60.0 * minutes)
+    return rule
+
+
+def make_spec(
+    mode: Mode,
+    calibration: Calibration,
+    corpus: CorpusSpec,
+    seed: int = 0,
+    *,
+    sizes: int | None = None,
+    minutes: float | None = None,
+    held_out: int = 1,
+) -> SweepSpec:
+    """The largest ladder whose predicted seconds fit the mode's time on this machine, and whose memory fits too.
+
+    Sizes are taken from `rules.ladder_shapes` and between them, from the top down in the mode's steps. For the largest
+    top that fits with the mode's shortest horizons, the horizons then grow until the time is used. Where not even
+    the smallest ladder fits, that one is given all the same; `make_plan` says how long it really takes.
+
+    Raises InputError on a bad field, DeviceError where the device failed its self-test.
+    """
+    rule = mode_rule(mode, sizes=sizes, minutes=minutes)
+    if calibration.refusal:
+        raise DeviceError(calibration.refusal)
+    if not 0 <= held_out <= rule.sizes - 2:
+        raise InputError(
+            "held_out", held_out, f"of {rule.sizes} sizes at least two remain to fit, so it is 0 to {rule.sizes - 2}"
+        )
+
+    def spec_of(shapes: tuple[Shape, ...], first: float) -> SweepSpec:
+        return SweepSpec(
+            mode=mode,
+            device=calibration.device,
+            corpus=corpus,
+            shapes=shapes,
+            horizons=tuple(first * 2.0**k for k in range(rule.horizons)),
+            seed=seed,
+            held_out=held_out,
+        )
+
+    def fits(spec: SweepSpec) -> bool:
+        plan = make_plan(spec, calibration)
+        return plan.seconds <= rule.fill * rule.seconds and plan.memory_bytes <= MEMORY_SHARE * calibration.memory_bytes
+
+    ladders = _ladders(rule)
+    for shapes in ladders:
+        if fits(spec_of(shapes, rule.shortest)):
+            return [spec for first in _steps(rule.shortest, rule.longest) if fits(spec := spec_of(shapes, first))][-1]
+    for first in reversed(_steps(rule.least, rule.shortest)):
+        if fits(spec_of(ladders[-1], first)):
+            return spec_of(ladders[-1], first)
+    return spec_of(ladders[-1], rule.least)
+
+
+def make_plan(
+    spec: SweepSpec,
+    calibration: Calibration,
+    *,
+    unique_tokens: int | None = None,
+    asked_seconds: float | None = None,
+) -> Plan:
+    """Every run of the sweep with its tokens, FLOP, seconds and bytes on this machine, and what to be warned of.
+
+    The seconds of a run are those that it adds: its piece of the trunk, its branch and its evaluation. Those of the
+    plan add the start of the process and the fit before the held-out runs. unique_tokens: size of the training text,
+    where it is known. asked_seconds: the time that was asked for, the mode's own by default. Raises InputError where
+    the calibration is of another device.
+    """
+    if calibration.device != spec.device:
+        raise InputError("calibration", calibration.device, f"the sweep trains on {spec.device}, measure that device")
+    rungs = tuple(_timed(spec, rules.plan_rung(spec, i, shape), calibration) for i, shape in enumerate(spec.shapes))
+    seconds = calibration.startup_seconds + (FORETELL_SECONDS if spec.held_out else 0.0)
+    seconds += sum(run.seconds for rung in rungs for run in rung.runs)
+    memory = max(run.memory_bytes for rung in rungs for run in rung.runs)
+    plan = Plan(spec=spec, rungs=rungs, seconds=seconds, memory_bytes=memory)
+    return replace(plan, warnings=tuple(_warnings(plan, calibration, unique_tokens, asked_seconds)))
+
+
+def speed(shape: Shape, calibration: Calibration, *, vocab_size: int, context: int) -> float:
+    """Training speed of a shape in tokens/s, from measured shapes: linear in log(tokens/s) over log(FLOP/token).
+
+    Never better than measured: a smaller model than the smallest measured gets that one's tokens/s, a larger one
+    than the largest gets the FLOP/s of the largest.
+    """
+    if not calibration.speeds:
+        raise InputError("calibration", "no speeds", "measure the device again")
+
+    def cost(of: Shape) -> float:
+        return flops_per_token(n_layer=of.n_layer, d_model=of.d_model, vocab_size=vocab_size, context=context)
+
+    points = sorted((cost(point.shape), point.tokens_per_second) for point in calibration.speeds)
+    known = np.log([point[0] for point in points])
+    rates = np.log([point[1] for point in points])
+    wanted = math.log(cost(shape))
+    return math.exp(float(np.interp(wanted, known, rates)) - max(0.0, wanted - float(known[-1])))
+
+
+def memory(shape: Shape, estimate: int, calibration: Calibration, *, vocab_size: int, context: int) -> int:
+    """Bytes at the peak: the rule's estimate, raised by what the measured shapes needed beyond theirs.
+
+    The larger of estimate + (what the smallest measured shape took beyond its own: torch itself) and
+    estimate * (measured / estimated of the largest measured shape).
+    """
+    points = sorted(calibration.speeds, key=lambda point: shape_parameters(point.shape, vocab_size, context))
+    if not points:
+        return estimate
+
+    def of(index: int) -> tuple[int, int]:
+        point = points[index]
+        guess = rules.memory_estimate(
+            point.shape,
+            vocab_size=vocab_size,
+            context=context,
+            batch_sequences=max(1, point.batch_tokens // context),
+        )
+        return point.memory_bytes, guess
+
+    small_measured, small_guess = of(0)
+    large_measured, large_guess = of(-1)
+    base = max(0, small_measured - small_guess)
+    return round(max(estimate + base, estimate * max(1.0, large_measured / large_guess)))
+
+
+def shape_parameters(shape: Shape, vocab_size: int, context: int) -> int:
+    """N of the sweep's law: parameters with head."""
+    return shape.parameters(vocab_size=vocab_size, context=context).with_head
+
+
+def run_shares(rung: RungPlan) -> list[int]:
+    """Optimiser steps that each run of a rung adds: from the branching of the run before along the trunk to its end."""
+    starts = [0, *(run.decay_from for run in rung.runs[:-1])]
+    return [run.steps - start for run, start in zip(rung.runs, starts, strict=True)]
+
+
+def _timed(spec: SweepSpec, rung: RungPlan, calibration: Calibration) -> RungPlan:
+    rate = speed(rung.shape, calibration, vocab_size=spec.vocab_size, context=spec.context)
+    batch_tokens = rung.batch_sequences * spec.context
+    evaluation = rules.validation_windows(spec.mode) * spec.context * EVALUATION_SHARE / rate
+    runs = tuple(
+        replace(
+            run,
+            seconds=steps * batch_tokens / rate + evaluation + RUN_OVERHEAD_SECONDS,
+            memory_bytes=memory(
+                rung.shape, run.memory_bytes, calibration, vocab_size=spec.vocab_size, context=spec.context
+            ),
+        )
+        for run, steps in zip(rung.runs, run_shares(rung), strict=True)
+    )
+    return replace(rung, runs=runs)
+
+
+def _offered() -> list[Shape]:
+    """The shapes of `rules.ladder_shapes` and, between two of equal depth, one of the width halfway, ascending."""
+    shapes = list(rules.ladder_shapes())
+    for below, above in pairwise(rules.ladder_shapes()):
+        grain = 4 if above.d_model <= 64 else 16
+        width = grain * round((below.d_model + above.d_model) / (2 * grain))
+        if below.n_layer == above.n_layer and below.d_model < width < above.d_model:
+            shapes.append(Shape(n_layer=below.n_layer, d_model=width, n_head=rules.heads_for(width)))
+    return sorted(shapes, key=_size)
+
+
+def _ladders(rule: ModeRule) -> list[tuple[Shape, ...]]:
+    """For every top from which enough sizes go down, the ladder with the smallest steps allowed; largest top first."""
+    offered = _offered()
+    ladders = []
+    for top in range(len(offered) - 1, -1, -1):
+        chosen = [offered[top]]
+        for shape in reversed(offered[:top]):
+            step = max(rule.step, TOP_STEP) if len(chosen) == 1 else rule.step
+            if len(chosen) < rule.sizes and _size(chosen[-1]) >= step * _size(shape):
+                chosen.append(shape)
+        if len(chosen) == rule.sizes:
+            ladders.append(tuple(reversed(chosen)))
+    return ladders
+
+
+def _size(shape: Shape) -> int:
+    return shape_parameters(shape, BYTES_VOCAB, 128)
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """First horizons to try, ascending in halves."""
+    return [low + k / 2 for k in range(round(2 * (high - low)) + 1)]
+
+
+def _warnings(
+    plan: Plan, calibration: Calibration, unique_tokens: int | None, asked_seconds: float | None
+) -> list[str]:
+    found = []
+    asked = asked_seconds or MODE_RULES[plan.spec.mode].seconds
+    if plan.seconds > asked:
+        found.append(
+            f"This machine needs about {format_duration(plan.seconds)} for this ladder, "
+            f"more than the {format_duration(asked)} asked for."
+        )
+    if plan.memory_bytes > MEMORY_SHARE * calibration.memory_bytes:
+        found.append(
+            f"The largest size needs about {format_bytes(plan.memory_bytes)} of the "
+            f"{format_bytes(calibration.memory_bytes)} there are; close other programs or choose fewer sizes."
+        )
+    fitted = [run for run in plan.runs if not run.held_out]
+    decades = math.log10(max(run.flops for run in fitted) / min(run.flops for run in fitted))
+    if len(fitted) <= 5:
+        found.append(f"Only {len(fitted)} runs enter the fit: too few for the five constants of the law.")
+    if decades < 1.5:
+        found.append(f"The fitted runs span {decades:.1f} decades of compute: too narrow to trust an exponent.")
+    if unique_tokens:
+        epochs = max(run.tokens for run in plan.runs) / unique_tokens
+        if epochs > EPOCHS_HARMLESS:
+            found.append(
+                f"The longest run reads the text {epochs:.1f} times; beyond {EPOCHS_HARMLESS:.0f} a repeated token is "
+                "worth less than a new one, so its loss lies above the law: give a larger text."
+            )
+    return found

@@ -1,0 +1,342 @@
+"""Train one rung: a trunk at constant rate, and from it a branch for every horizon, cooled and measured.
+
+Everything that decides a weight is a pure function of the plan, the text, the seed and the step, and the state
+between steps is in the checkpoint: a training resumed after a kill ends in the same bits on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scaling_core.errors import CheckpointError, DeviceError
+from scaling_core.lab import rules
+from scaling_core.lab.batches import BatchOrder
+from scaling_core.lab.checkpoint import Checkpoints, sync_folder
+from scaling_core.lab.corpus import Corpus
+from scaling_core.lab.device import Device, trouble
+from scaling_core.lab.journal import Curve, Diverged, Journal
+from scaling_core.lab.model import GPT
+from scaling_core.lab.records import Plan, RungPlan, RunPlan
+from scaling_core.lab.stepper import Stepper
+from scaling_core.lab.tensors import write_tensors
+
+CHECKPOINT_SECONDS = 30.0
+"""Between rolling checkpoints; longer where writing one takes more than a twentieth of it."""
+FLUSH_SECONDS = 1.0
+BLOCK_TOKENS = 262_144
+"""Tokens gathered and sent to the device at once."""
+
+
+class Stopped(Exception):
+    """The training was asked to stop, and its state is in a checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """What every rung of a sweep shares. folder: of the sweep. validation: windows (n, context + 1).
+
+    stop: asked at every step whether to stop.
+    """
+
+    plan: Plan
+    corpus: Corpus
+    validation: NDArray[np.uint8]
+    device: Device
+    journal: Journal
+    folder: Path
+    stop: Callable[[], bool]
+    model_class: type[GPT] = GPT
+
+
+class RungTraining:
+    """One size in training, between `train` calls for its runs, shortest horizon first."""
+
+    def __init__(self, bench: Bench, rung: RungPlan) -> None:
+        spec = bench.plan.spec
+        self.bench = bench
+        self.rung = rung
+        self.batch_tokens = rung.batch_sequences * spec.context
+        self.order = BatchOrder(
+            bench.corpus.train, context=spec.context, batch_sequences=rung.batch_sequences, seed=spec.seed
+        )
+        self.step = 0
+        self.spent = 0.0
+        self.stepper: Stepper | None = None
+        self._run = rung.runs[0]
+        self._track = ""
+        self._curve: Curve
+        self._flushed = 0.0
+        self._saved = 0.0
+        self._interval = CHECKPOINT_SECONDS
+        self._pending: list[Tensor] = []
+        self._block: tuple[int, Tensor] | None = None
+
+    def close(self) -> None:
+        """Let threads and memory go."""
+        if self.stepper is not None:
+            self.stepper.close()
+        self.stepper = None
+        self._block = None
+        self.bench.device.empty_cache()
+
+    def train(self, run: RunPlan) -> None:
+        """Train a run from wherever its checkpoints stand to its stored loss.
+
+        Raises Diverged, DeviceError, CheckpointError for a disk that does not take a checkpoint, and Stopped.
+        """
+        self._run = run
+        self.bench.journal.store.start_run(self.bench.plan.spec.id, run.id)
+        trunk, branch = f"r{run.rung}", run.id
+        if not self._resume(branch, run):
+            here = self._track == trunk and self.step <= run.decay_from and self.stepper is not None
+            if not here and not self._resume(trunk, run, upto=run.decay_from):
+                self._start(trunk, run)
+            self._advance(run.decay_from)
+            self._save()
+            self._enter(branch, run)
+        self._advance(run.steps)
+        self._finish()
+        self._track = ""
+
+    @property
+    def on_trunk(self) -> bool:
+        """Whether the present track is the trunk, on which every later run of the rung depends."""
+        return self._track == f"r{self.rung.rung}"
+
+    # Where a track begins
+
+    def _build(self, micro: int | None) -> None:
+        spec = self.bench.plan.spec
+        if self.stepper is not None:
+            if micro is not None:
+                self.stepper.micro_sequences = micro
+            return
+        self.stepper = Stepper(
+            self.rung.shape,
+            vocab_size=spec.vocab_size,
+            context=spec.context,
+            seed=spec.seed * 1009 + self.rung.rung,
+            beta2=self.rung.beta2,
+            batch_sequences=self.rung.batch_sequences,
+            device=self.bench.device,
+            micro_sequences=micro,
+            model_class=self.bench.model_class,
+        )
+
+    def _start(self, track: str, run: RunPlan) -> None:
+        """Step 0 of the trunk, with fresh weights."""
+        self.close()
+        self._build(None)
+        self.step, self.spent = 0, 0.0
+        self._enter(track, run)
+
+    def _enter(self, track: str, run: RunPlan, about: dict[str, Any] | None = None) -> None:
+        """Take the present state as a point of `track`; its curve beyond this step is taken back."""
+        on_trunk = track != run.id
+        decay, steps = (None, None) if on_trunk else (run.decay_from, run.steps)
+        rung = self.rung
+
+        def rate(step: int) -> float:
+            return rules.schedule(
+                step, peak=rung.learning_rate, warmup=rung.warmup_steps, decay_from=decay, steps=steps
+            )
+
+        self._curve = Curve(
+            track=track,
+            params=run.params,
+            batch_tokens=self.batch_tokens,
+            every=rules.curve_every(rung.trunk_steps if on_trunk else run.steps),
+            last=rung.trunk_steps if on_trunk else run.steps,
+            rate=rate,
+            limit=math.log(self.bench.plan.spec.vocab_size) + 1.0,
+            step=self.step,
+            partial=list(about["partial"]) if about else [],
+        )
+        self._track = track
+        self._pending.clear()
+        self._flushed = self._saved = time.monotonic()
+        self.bench.journal.store.truncate_curve(self.bench.plan.spec.id, track, self.step)
+
+    def _resume(self, track: str, run: RunPlan, upto: int | None = None) -> bool:
+        """Load the newest whole checkpoint of a track; False where there is none."""
+        found = self._checkpoints(track).load(upto=upto)
+        if found is None:
+            return False
+        self._build(int(found.about["micro_sequences"]))
+        assert self.stepper is not None
+        state = dict(found.tensors)
+        torch.set_rng_state(torch.from_numpy(state.pop("rng").copy()))
+        self.stepper.load(state, found.step)
+        self.step = found.step
+        self.spent = float(found.about["spent"]) if found.about["run"] == run.id else 0.0
+        self._enter(track, run, found.about)
+        return True
+
+    # From step to step
+
+    def _advance(self, until: int) -> None:
+        assert self.stepper is not None
+        micro = self.stepper.micro_sequences
+        started = time.monotonic()
+        spent = self.spent
+        while self.step < until:
+            now = time.monotonic()
+            self.spent = spent + now - started
+            if self.bench.stop():
+                self._save()
+                raise Stopped
+            if now - self._saved >= self._interval:
+                self._save()
+            loss = self.stepper.step(self._batch(), self._curve.rate(self.step))
+            self._pending.append(loss)
+            self.step += 1
+            if now - self._flushed >= FLUSH_SECONDS:
+                self._flush()
+            if self.stepper.micro_sequences != micro:
+                micro = self.stepper.micro_sequences
+                self.bench.journal.event(
+                    "warning",
+                    f"Memory ran out in {self._curve.track}; the batch of {self.rung.batch_sequences} sequences is "
+                    f"now worked through {micro} at a time, with the same result.",
+                )
+        self.spent = spent + time.monotonic() - started
+        self._flush()
+
+    def _batch(self) -> Tensor:
+        """The windows of the present step, from a block gathered at once."""
+        assert self.stepper is not None
+        size = max(1, BLOCK_TOKENS // self.batch_tokens)
+        first = self.step - self.step % size
+        if self._block is None or self._block[0] != first:
+            self._block = (first, self.stepper.to_device(self.order.tokens(first, size)))
+        return self._block[1][self.step - first]
+
+    def _flush(self) -> None:
+        """Fetch the losses of the steps since the last time, all at once, and store what they complete."""
+        if not self._pending:
+            return
+        losses = [float(loss) for loss in torch.stack(self._pending).cpu().tolist()]
+        now = time.monotonic()
+        speed = len(losses) * self.batch_tokens / max(now - self._flushed, 1e-9)
+        self._pending.clear()
+        self._flushed = now
+        rows = self._curve.add(losses, tokens_per_second=speed, memory_bytes=self.bench.device.memory())
+        self.bench.journal.advance(self._run, self.step * self.batch_tokens, rows)
+
+    # Checkpoints and the end
+
+    def _checkpoints(self, track: str) -> Checkpoints:
+        journal = self.bench.journal
+        return Checkpoints(
+            self.bench.folder / "checkpoints" / f"r{self.rung.rung}" / track,
+            sweep=self.bench.plan.spec.id,
+            track=track,
+            say=lambda text: journal.event("warning", text),
+        )
+
+    def _save(self) -> None:
+        """A checkpoint of the present step; losses are looked at first, so that no diverged state is ever kept."""
+        assert self.stepper is not None
+        self._flush()
+        began = time.monotonic()
+        about = {
+            "run": self._run.id,
+            "partial": self._curve.partial,
+            "spent": self.spent,
+            "micro_sequences": self.stepper.micro_sequences,
+            "shape": self.rung.shape.name,
+        }
+        tensors = {**self.stepper.state(), "rng": torch.get_rng_state().numpy()}
+        try:
+            self._checkpoints(self._curve.track).save(self.step, tensors, about)
+        except OSError as error:
+            raise CheckpointError(
+                f"The checkpoint of {self._curve.track} at step {self.step:,} could not be written to "
+                f"{self.bench.folder} ({error.strerror or error}); the one before is still good: make room there and "
+                "resume."
+            ) from error
+        self._saved = self._flushed = time.monotonic()
+        self._interval = max(CHECKPOINT_SECONDS, 20.0 * (self._saved - began))
+
+    def _finish(self) -> None:
+        """Measure the cooled model on the validation set, keep the longest horizon's weights, store the loss."""
+        bench, run = self.bench, self._run
+        sweep = bench.plan.spec.id
+        began = time.monotonic()
+        losses = self.evaluate()
+        loss = float(losses.mean())
+        if not math.isfinite(loss):
+            raise Diverged(f"The validation loss of {run.id} is not a number; the model has diverged.")
+        se = float(losses.std(ddof=1) / math.sqrt(losses.size))
+        self.spent += time.monotonic() - began
+        if run.id == self.rung.runs[-1].id:
+            self._keep_weights()
+        row = self._curve.measured(loss)
+        if row is not None:
+            bench.journal.advance(run, run.tokens, [row])
+        bench.journal.store.finish_run(
+            sweep,
+            run.id,
+            loss=loss,
+            se=se,
+            bits_per_byte=loss / math.log(2.0),
+            seconds=self.spent,
+            tokens=run.tokens,
+            unique_tokens=self.order.unique_tokens(run.tokens),
+        )
+        self._checkpoints(run.id).remove()
+        self.spent = 0.0
+
+    def evaluate(self) -> NDArray[np.float64]:
+        """Mean loss of every validation window in nats per token, shape (windows,)."""
+        assert self.stepper is not None
+        bench = self.bench
+        size = max(1, self.stepper.workers * self.stepper.micro_sequences)
+        found: list[Tensor] = []
+        for start in range(0, len(bench.validation), size):
+            if bench.stop():
+                self._save()
+                raise Stopped
+            found.append(self.stepper.window_losses(self.stepper.to_device(bench.validation[start : start + size])))
+            bench.journal.beat()
+        return torch.cat(found).cpu().numpy().astype(np.float64)
+
+    def _keep_weights(self) -> None:
+        assert self.stepper is not None
+        folder = self.bench.folder / "models"
+        path = folder / f"{self._run.id}.safetensors"
+        beside = folder / f".{path.name}.new"
+        weights = {name[2:]: array for name, array in self.stepper.state().items() if name.startswith("w.")}
+        spec = self.bench.plan.spec
+        about = {"sweep": spec.id, "run": self._run.id, "shape": self.rung.shape.name, "context": str(spec.context)}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_tensors(beside, weights, about)
+            beside.replace(path)
+            sync_folder(folder)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"The weights of {self._run.id} could not be written to {folder} ({error.strerror or error}); "
+                "make room there and resume."
+            ) from error
+
+
+def explain(error: BaseException, device: str) -> DeviceError | None:
+    """The sentence for an error that a device raised late, when its results were fetched; None for any other."""
+    kind = trouble(error)
+    if kind is None:
+        return None
+    what = "ran out of memory" if kind == "memory" else "stopped answering"
+    first = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return DeviceError(f"The device {device} {what} ({first}); resume the run, it goes on from its last checkpoint.")

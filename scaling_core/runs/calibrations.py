@@ -1,0 +1,116 @@
+"""What this machine's devices do: measured once in a process of its own, then remembered."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from scaling_core.errors import DeviceError, InputError
+from scaling_core.lab.records import Calibration
+from scaling_core.lab.spec import DEVICES
+from scaling_core.runs import place
+
+MEASURE_SECONDS = 300.0
+"""After this long a measurement has failed."""
+
+
+def check_device(device: str) -> str:
+    """The same name, one of auto, mps, cuda, cpu. Raises InputError on anything else."""
+    if device not in ("auto", *DEVICES):
+        raise InputError("device", device, f"it must be one of auto, {', '.join(DEVICES)}")
+    return device
+
+
+def calibration(home: Path, device: str) -> Calibration | None:
+    """The remembered measurement for `device` (or for auto) on this machine with this torch, or None."""
+    entry = _read(home).get(_key(device))
+    try:
+        return None if entry is None else Calibration.from_dict(entry)
+    except (InputError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def save_calibration(home: Path, device: str, measured: Calibration) -> None:
+    """Remember a measurement under the name that was asked for and under the device's own."""
+    known = _read(home)
+    for name in {device, measured.device}:
+        known[_key(name)] = measured.to_dict()
+    place.write_json(home / "calibrations.json", known)
+
+
+def measure(device: str, home: Path, *, again: bool = False) -> Calibration:
+    """What `device` does on this machine: remembered, or measured now by a child process (about 10 s).
+
+    again: measure even where a measurement is remembered. Raises InputError for an unknown name, DeviceError, one
+    sentence, where the device is absent or the measurement fails.
+    """
+    check_device(device)
+    if not again and (known := calibration(home, device)) is not None:
+        return known
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "scaling_core.lab.calibrate", "--device", device, "--json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=MEASURE_SECONDS,
+            env=child_environment(home),
+            cwd=place.PROJECT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(
+            f"The device {device} could not be measured within {MEASURE_SECONDS:.0f} s; close what keeps the machine "
+            "busy and try again."
+        ) from error
+    except OSError as error:
+        raise DeviceError(f"No process could be started to measure the device {device} ({error.strerror}).") from error
+    if done.returncode:
+        said = last_line(done.stderr) or f"the measuring process ended with code {done.returncode}"
+        raise DeviceError(said if said.endswith(".") else f"The device {device} could not be measured: {said}.")
+    try:
+        measured = Calibration.from_dict(json.loads(last_line(done.stdout)))
+    except (ValueError, InputError, TypeError, KeyError, AttributeError) as error:
+        raise DeviceError(
+            f"The measurement of {device} gave no result that this version can read ({error})."
+        ) from error
+    save_calibration(home, device, measured)
+    return measured
+
+
+def child_environment(home: Path) -> dict[str, str]:
+    """The environment of a child process: the package importable from anywhere, and this home."""
+    paths = [str(place.PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        place.HOME_VARIABLE: str(home),
+    }
+
+
+def last_line(text: str) -> str:
+    """The last line that is not blank, or an empty text."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _key(device: str) -> str:
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        torch = "none"
+    return f"{device} torch-{torch} {platform.system()}-{platform.machine()} {platform.node()} {os.cpu_count()} cores"
+
+
+def _read(home: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((home / "calibrations.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

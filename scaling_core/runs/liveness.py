@@ -1,0 +1,74 @@
+"""Whether the process that a row names is still there: by its number and the moment it was created.
+
+A number alone says nothing: the system gives it to strangers again. A process is ours where its creation time agrees
+too, or, since a corrected clock moves the creation time that Linux reports, where it holds the lock of the device and
+the lock names the sweep.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from scaling_core.runs import place
+from scaling_core.runs.locks import holder
+from scaling_core.runs.rows import SweepRow
+
+ShownState = Literal["running", "finished", "stopped", "interrupted", "failed"]
+
+CREATED_TOLERANCE = 0.05
+"""Seconds by which two readings of a creation time may differ (the kernel counts in ticks of 10 ms)."""
+
+
+def identity(pid: int | None = None) -> tuple[int, float]:
+    """(pid, creation time in Unix seconds) of a process, by default this one. Raises psutil.NoSuchProcess."""
+    process = psutil.Process(pid)
+    return process.pid, process.create_time()
+
+
+def find(pid: int, created: float) -> psutil.Process | None:
+    """The living process with that number and creation time; None where it is gone, a stranger's or a zombie."""
+    process = _living(pid)
+    try:
+        if process is not None and abs(process.create_time() - created) <= CREATED_TOLERANCE:
+            return process
+    except psutil.Error:
+        pass
+    return None
+
+
+def owner(row: SweepRow, home: Path | None = None) -> psutil.Process | None:
+    """The living process that trains the sweep, or None. Only what this returns may be signalled."""
+    found = find(row.pid, row.pid_created)
+    if found is not None:
+        return found
+    process = _living(row.pid)
+    if process is None:
+        return None
+    held = holder(home or place.home(), row.device)
+    return process if held == {"sweep": row.id, "pid": row.pid} else None
+
+
+def shown_state(row: SweepRow, home: Path | None = None) -> ShownState:
+    """The state to show: 'interrupted' where the store says running and the process is gone."""
+    if row.state == "running" and owner(row, home) is None:
+        return "interrupted"
+    return row.state
+
+
+def is_living(pid: int) -> bool:
+    """Whether any process of that number runs, ours or not."""
+    return _living(pid) is not None
+
+
+def _living(pid: int) -> psutil.Process | None:
+    """The process of that number; None where it is gone, a zombie, or of another user."""
+    if pid <= 0:
+        return None
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.Error:
+        return None

@@ -1,0 +1,187 @@
+"""What a sweep has found: its points, the law fitted to them, and how well the largest rung was foretold."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scaling_core.errors import FitError, InputError
+from scaling_core.fit import FitResult, RunPoints, fit_law
+from scaling_core.runs import place
+from scaling_core.runs.liveness import shown_state
+from scaling_core.runs.rows import PredictionRow, RunRow, SweepRow
+from scaling_core.runs.store import Store
+
+BOOTSTRAP = 1000
+"""Refits behind the intervals of `results`."""
+
+_COLUMNS = (
+    *("id", "sweep", "rung", "shape", "horizon", "params", "params_non_embedding", "params_total", "tokens"),
+    *("unique_tokens", "flops", "flops_exact", "loss", "se", "bits_per_byte", "seed", "held_out", "predicted_loss"),
+    *("predicted_low", "predicted_high", "seconds", "finished_at", "device", "corpus", "corpus_hash"),
+)
+_FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP) -> dict[str, Any]:
+    """Everything measured so far, as JSON types.
+
+    points: the finished runs. fit: the law through the fitted rungs' points, or None with the reason in `fit_note`.
+    predictions: what was foretold for held-out runs, each with the measured loss (or None), the relative error in
+    percent, 100 (predicted - measured) / measured, and whether the interval holds the measurement. prediction: the
+    one with the largest compute, or None. Raises InputError where there is no such sweep.
+    """
+    row, runs, foretold = _read(sweep, home or place.home())
+    predictions = [_prediction(one, runs) for one in foretold]
+    try:
+        fit: dict[str, Any] | None = plain(fit_runs(runs, bootstrap=bootstrap).to_dict())
+        note = None
+    except FitError as error:
+        fit, note = None, str(error)
+    spec = row.plan.spec
+    return {
+        "sweep": row.id,
+        "state": shown_state(row, home),
+        "message": row.message,
+        "mode": row.mode,
+        "device": row.device,
+        "seed": spec.seed,
+        "created_at": row.created_at,
+        "seconds": sum(run.seconds for run in runs if run.seconds is not None),
+        "planned_seconds": row.plan.seconds,
+        "convention": "params with head, embeddings and positions left out; flops = 6 N D",
+        "corpus": row.corpus,
+        "machine": row.machine,
+        "spec": plain(asdict(spec)),
+        "points": [_point(row, run) for run in runs if run.loss is not None],
+        "runs": len(runs),
+        "fit": fit,
+        "fit_note": note,
+        "prediction": predictions[-1] if predictions else None,
+        "predictions": predictions,
+    }
+
+
+def fit_runs(runs: Sequence[RunRow], *, bootstrap: int = 0, seed: int = 0, level: float = 0.95) -> FitResult:
+    """The Chinchilla form through the finished runs that are not held out; N with head, D seen tokens.
+
+    Raises FitError where they cannot carry it, above all while too few are finished.
+    """
+    used = [run for run in runs if run.loss is not None and not run.held_out]
+    if not used:
+        raise FitError("No run is finished yet: the fit begins with six of them.")
+    return fit_law(points_of(used), bootstrap=bootstrap, seed=seed, level=level)
+
+
+def points_of(runs: Sequence[RunRow]) -> RunPoints:
+    """The finished runs among `runs` as points of a fit, held out or not. Raises InputError where none is finished."""
+    finished = [(run, run.loss) for run in runs if run.loss is not None]
+    errors = [run.se for run, _ in finished]
+    return RunPoints.of(
+        N=[float(run.params) for run, _ in finished],
+        D=[float(run.tokens) for run, _ in finished],
+        loss=[loss for _, loss in finished],
+        se=[se for se in errors if se is not None] if all(errors) else None,
+    )
+
+
+def export_csv(sweep: str, home: Path | None = None) -> str:
+    """The finished runs as CSV, a header and a line each; `read_csv` of `scaling_core.fit` reads it.
+
+    A text that a spreadsheet would take for a formula is preceded by an apostrophe. Raises InputError where
+    there is no such sweep.
+    """
+    row, runs, foretold = _read(sweep, home or place.home())
+    by_run = {one.run_id: one for one in foretold}
+    plans = {run.id: run for run in row.plan.runs}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for run in runs:
+        if run.loss is None:
+            continue
+        plan, one = plans[run.id], by_run.get(run.id)
+        writer.writerow(
+            _cell(value)
+            for value in (
+                *(run.id, row.id, run.rung, plan.shape.name, run.horizon),
+                *(run.params, run.params_non_embedding, run.params_total, run.tokens, run.unique_tokens),
+                *(run.flops, plan.flops_exact, run.loss, run.se, run.bits_per_byte),
+                *(row.plan.spec.seed, int(run.held_out)),
+                *((one.loss, one.low, one.high) if one else (None, None, None)),
+                *(run.seconds, run.finished_at, row.device),
+                *(str(row.corpus.get("name", "")), str(row.corpus.get("hash", ""))),
+            )
+        )
+    return text.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """The same with every number that JSON has no word for (NaN, infinity) as None, and tuples as lists."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _read(sweep: str, home: Path) -> tuple[SweepRow, list[RunRow], list[PredictionRow]]:
+    with Store.open_reader(home) as store, store.snapshot():
+        row = store.sweep(place.check_sweep_id(sweep))
+        if row is None:
+            raise InputError("sweep", sweep, "there is none of that name; `lab list` shows those there are")
+        return row, store.runs(sweep), store.predictions(sweep)
+
+
+def _point(row: SweepRow, run: RunRow) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "params": run.params,
+        "params_non_embedding": run.params_non_embedding,
+        "params_total": run.params_total,
+        "tokens": run.tokens,
+        "unique_tokens": run.unique_tokens,
+        "flops": run.flops,
+        "loss": run.loss,
+        "se": run.se,
+        "bits_per_byte": run.bits_per_byte,
+        "seed": row.plan.spec.seed,
+        "held_out": run.held_out,
+        "seconds": run.seconds,
+    }
+
+
+def _prediction(one: PredictionRow, runs: Sequence[RunRow]) -> dict[str, Any]:
+    run = next(run for run in runs if run.id == one.run_id)
+    measured = run.loss
+    return {
+        "id": one.run_id,
+        "params": one.params,
+        "tokens": one.tokens,
+        "loss": one.loss,
+        "interval": [one.low, one.high],
+        "level": one.level,
+        "measured": measured,
+        "error_percent": None if measured is None else 100.0 * (one.loss - measured) / measured,
+        "within": None if measured is None else one.low <= measured <= one.high,
+        "made_at": one.made_at,
+        "measured_at": run.finished_at,
+        "form": one.form,
+        "constants": plain(one.constants),
+        "fitted_runs": list(one.fitted_runs),
+    }
+
+
+def _cell(value: object) -> object:
+    """A value as a cell: None as nothing, a text on one line and never a formula."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = " ".join("".join(char if char.isprintable() else " " for char in value).split())
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

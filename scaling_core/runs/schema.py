@@ -1,0 +1,282 @@
+"""The database's tables, its mark and its version, and how a connection is opened or refused.
+
+A file without our mark, of another version or damaged is refused with a sentence and never written to.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from scaling_core.errors import StoreError
+from scaling_core.runs.place import HOME_VARIABLE, make_folder
+
+APPLICATION_ID = 0x534C4142
+"""`PRAGMA application_id` of our files: the letters SLAB."""
+VERSION = 1
+"""`PRAGMA user_version`: grows with every change of the tables."""
+BUSY_SECONDS = 10.0
+"""How long a statement waits for another's lock."""
+
+TABLES = """
+CREATE TABLE sweeps (
+    id TEXT PRIMARY KEY,
+    mode TEXT NOT NULL,
+    device TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'stopped', 'failed', 'deleting')),
+    message TEXT,
+    pid INTEGER NOT NULL,
+    pid_created REAL NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL NOT NULL,
+    heartbeat_at REAL NOT NULL,
+    ended_at REAL,
+    plan TEXT NOT NULL,
+    corpus TEXT NOT NULL,
+    machine TEXT NOT NULL
+);
+CREATE TABLE runs (
+    sweep TEXT NOT NULL REFERENCES sweeps (id),
+    id TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    rung INTEGER NOT NULL,
+    horizon REAL NOT NULL,
+    held_out INTEGER NOT NULL,
+    params INTEGER NOT NULL,
+    params_non_embedding INTEGER NOT NULL,
+    params_total INTEGER NOT NULL,
+    planned_tokens INTEGER NOT NULL,
+    flops REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'finished', 'failed')),
+    tokens INTEGER NOT NULL DEFAULT 0,
+    loss REAL,
+    se REAL,
+    bits_per_byte REAL,
+    unique_tokens INTEGER,
+    seconds REAL,
+    started_at REAL,
+    finished_at REAL,
+    message TEXT,
+    PRIMARY KEY (sweep, id),
+    CHECK ((state = 'finished') = (loss IS NOT NULL))
+);
+CREATE TABLE curve (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    sweep TEXT NOT NULL REFERENCES sweeps (id),
+    track TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    flops REAL NOT NULL,
+    train_loss REAL,
+    validation_loss REAL,
+    learning_rate REAL NOT NULL,
+    tokens_per_second REAL NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    at REAL NOT NULL,
+    UNIQUE (sweep, track, step)
+);
+CREATE TABLE predictions (
+    sweep TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    params INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    loss REAL NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL,
+    level REAL NOT NULL,
+    form TEXT NOT NULL,
+    constants TEXT NOT NULL,
+    fitted_runs TEXT NOT NULL,
+    made_at REAL NOT NULL,
+    PRIMARY KEY (sweep, run_id),
+    FOREIGN KEY (sweep, run_id) REFERENCES runs (sweep, id)
+);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    sweep TEXT NOT NULL REFERENCES sweeps (id),
+    at REAL NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
+    text TEXT NOT NULL
+);
+CREATE INDEX events_of_sweep ON events (sweep);
+CREATE INDEX curve_in_order ON curve (sweep, seq);
+
+CREATE TRIGGER predictions_stay BEFORE UPDATE ON predictions BEGIN
+    SELECT RAISE(ABORT, 'a prediction cannot be changed');
+END;
+CREATE TRIGGER predictions_once BEFORE INSERT ON predictions
+WHEN EXISTS (SELECT 1 FROM predictions WHERE sweep = NEW.sweep AND run_id = NEW.run_id) BEGIN
+    SELECT RAISE(ABORT, 'a prediction cannot be changed');
+END;
+CREATE TRIGGER predictions_first BEFORE INSERT ON predictions
+WHEN EXISTS (SELECT 1 FROM runs WHERE sweep = NEW.sweep AND id = NEW.run_id AND loss IS NOT NULL) BEGIN
+    SELECT RAISE(ABORT, 'a prediction must come before the measurement');
+END;
+CREATE TRIGGER predictions_kept BEFORE DELETE ON predictions
+WHEN NOT EXISTS (SELECT 1 FROM sweeps WHERE id = OLD.sweep AND state = 'deleting') BEGIN
+    SELECT RAISE(ABORT, 'a prediction goes only with its whole sweep');
+END;
+CREATE TRIGGER losses_stay BEFORE UPDATE ON runs
+WHEN OLD.loss IS NOT NULL AND NEW.loss IS NOT OLD.loss BEGIN
+    SELECT RAISE(ABORT, 'a measured loss cannot be changed');
+END;
+"""
+
+
+def open_reader(path: Path) -> sqlite3.Connection | None:
+    """A connection that cannot write, or None where there is no database yet; works beside an active writer.
+
+    Raises StoreError where the file is not ours, of another version or damaged.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+    except OSError as error:
+        raise StoreError(
+            f"The database {path} cannot be read ({error.strerror or error}); check the rights there."
+        ) from error
+    connection = _connect(path, "ro")
+    try:
+        try:
+            ready = _check(connection, path)
+        except sqlite3.OperationalError as error:
+            # A read-only connection cannot rebuild the index of a log that a killed writer left behind; one that
+            # may write, but is told not to, can.
+            if "readonly" not in str(error) and "unable to open" not in str(error):
+                raise
+            connection.close()
+            connection = _connect(path, "rw")
+            connection.execute("PRAGMA query_only = ON")
+            ready = _check(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    if not ready:
+        connection.close()
+        return None
+    return connection
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A connection that writes; makes the file and its tables where there are none.
+
+    Raises StoreError where the file is not ours, of another version, damaged or cannot be made.
+    """
+    make_folder(path.parent)
+    connection = _connect(path, "rwc")
+    try:
+        if not _check(connection, path):
+            _use_log(connection)
+            _create(connection, path)
+        _use_log(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreError:
+    """One sentence for what SQLite said."""
+    said = str(error)
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreError(f"The database refused a row: {said}.")
+    if "locked" in said or "busy" in said:
+        return StoreError(
+            f"The database {path} has been locked by another program for more than {BUSY_SECONDS:.0f} s; "
+            "close the program that holds it and try again."
+        )
+    if "full" in said:
+        return StoreError(
+            f"The disk that holds {path} is full; free some space and try again, nothing stored was lost."
+        )
+    if "not a database" in said or "malformed" in said or "corrupt" in said:
+        return StoreError(
+            f"The database {path} is damaged ({said}); it was left as it is: move it away to begin a new one, "
+            f"or name another folder with {HOME_VARIABLE}."
+        )
+    return StoreError(f"The database {path} cannot be used ({said}); check the rights and the disk there.")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Write-ahead log. Only the first to open a new file changes it, and SQLite does not wait for that lock."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether our tables are there; False for an empty database. Raises StoreError where they are not ours."""
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if mark == 0 and version == 0 and tables == 0:
+        return False
+    if mark != APPLICATION_ID:
+        raise StoreError(
+            f"{path} is a database of another program; it was left as it is: "
+            f"name another folder with {HOME_VARIABLE}, or move it away."
+        )
+    if version != VERSION:
+        newer = "a newer" if version > VERSION else "another"
+        raise StoreError(
+            f"{path} was written by {newer} version of Scaling Lab (its tables are version {version}, this one reads "
+            f"{VERSION}); it was left as it is: use that version, or name another folder with {HOME_VARIABLE}."
+        )
+    return True
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    """All tables, the mark and the version in one transaction; two that come at once make them once."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _check(connection, path):
+            for statement in _statements(TABLES):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """The script cut at complete statements (a trigger holds semicolons of its own)."""
+    found: list[str] = []
+    text = ""
+    for line in script.splitlines():
+        text += line + "\n"
+        if text.strip() and sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found

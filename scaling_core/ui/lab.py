@@ -1,0 +1,94 @@
+"""The page "Run on my Mac": which ladder is looked at, by the address, and the ladders of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from scaling_core.errors import StoreError
+from scaling_core.runs import place
+from scaling_core.runs.liveness import ShownState, shown_state
+from scaling_core.runs.rows import SweepRow
+from scaling_core.ui import lab_data, lab_html, lab_words
+from scaling_core.ui.lab_plan import FLASH, new_ladder
+from scaling_core.ui.lab_sweep import sweep_view
+from scaling_core.ui.page import answer, escape_markdown, section
+from scaling_core.viz.theme import Theme
+
+NEW = "new"
+"""In the address: the view that plans a new ladder."""
+_PICK = "lab.pick"
+_HISTORY = 8
+"""Past ladders listed with their results; the chooser has them all."""
+
+
+def lab_page(theme: Theme) -> None:
+    """The whole page. All it shows is read from the store, so another tab or server shows the same."""
+    st.html(lab_html.styles(theme))
+    home = place.home()
+    try:
+        rows = lab_data.sweeps(home)
+    except StoreError as error:
+        answer("Run on my Mac", "The record of what was trained here cannot be opened.")
+        st.error(escape_markdown(str(error)))
+        return
+    states = {row.id: shown_state(row, home) for row in rows}
+    shown = _asked(rows, states)
+    if rows:
+        _chooser(rows, shown)
+    if (sentence := st.session_state.pop(FLASH, None)) is not None:
+        st.warning(escape_markdown(sentence))
+    if shown != NEW:
+        sweep_view(theme, home, shown)
+        return
+    new_ladder(theme, home, rows)
+    if rows:
+        _history(home, rows, states)
+
+
+def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
+    """The sweep that the address names; without one, what trains now; else the view of a new ladder."""
+    named = st.query_params.get("sweep")
+    if named == NEW or named in states:
+        return str(named)
+    if named is not None:
+        st.session_state[FLASH] = f"There is no ladder {named[:60]!r} here; it may have been deleted."
+        del st.query_params["sweep"]
+    running = next((row.id for row in rows if states[row.id] == "running"), None)
+    if running is not None:
+        st.query_params["sweep"] = running
+        return running
+    return NEW
+
+
+def _chooser(rows: Sequence[SweepRow], shown: str) -> None:
+    """A new ladder, or any of the past. Names never change, since the browser keeps the chosen one by its name."""
+    names = {NEW: "New ladder", **lab_words.sweep_names(rows)}
+    if st.session_state.get(_PICK) != shown:
+        st.session_state[_PICK] = shown
+    with st.container(key="lab-chooser"):
+        st.selectbox(
+            "Ladder", list(names), format_func=lambda key: names.get(key, key), key=_PICK, on_change=_chosen,
+            label_visibility="collapsed",
+        )  # fmt: skip
+
+
+def _chosen(known: frozenset[str]) -> None:
+    """Put the choice into the address; a name that no longer stands for a ladder changes nothing."""
+    if st.session_state[_PICK] in known:
+        st.query_params["sweep"] = st.session_state[_PICK]
+
+
+def _history(home: Path, rows: Sequence[SweepRow], states: dict[str, ShownState]) -> None:
+    """What was trained here before, with what became of each prediction."""
+    section("Trained on this machine")
+    for row in rows[:_HISTORY]:
+        seen = lab_data.past(home, row.id)
+        name, result, button = st.columns([5, 6, 2], vertical_alignment="center")
+        name.markdown(f"**{escape_markdown(lab_words.sweep_name(row))}**")
+        result.markdown(escape_markdown(lab_words.outcome(states[row.id], *seen)))
+        if button.button("Open", key=f"lab.open.{row.id}", width="stretch"):
+            st.query_params["sweep"] = row.id
+            st.rerun()

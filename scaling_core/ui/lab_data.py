@@ -1,0 +1,165 @@
+"""What the lab's page reads, and what it remembers between polls: nothing that cannot be read again from the store."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from scaling_core.errors import FitError
+from scaling_core.fit import FitResult
+from scaling_core.runs.liveness import shown_state
+from scaling_core.runs.progress import SweepStatus, summarize
+from scaling_core.runs.results import fit_runs
+from scaling_core.runs.rows import EventRow, PredictionRow, RunRow, SweepRow
+from scaling_core.runs.store import Store
+from scaling_core.viz.lab_frames import CurveBook, trunk_labels
+
+LIVE_BOOTSTRAP = 200
+"""Refits behind the band while runs still arrive; `runs.results.BOOTSTRAP` afterwards, as in the downloads."""
+MOST_FITS = 32
+PATIENCE_SECONDS = 0.12
+"""How long a script waits for an answer that is mostly there at once, before it shows that it waits."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """One consistent moment of a sweep; curves as `CurveBook.frame` has them."""
+
+    row: SweepRow
+    status: SweepStatus
+    predictions: tuple[PredictionRow, ...]
+    events: tuple[EventRow, ...]
+    curves: pd.DataFrame
+
+
+def snapshot(home: Path, sweep: str) -> Snapshot | None:
+    """The sweep as it is now, or None where there is none of that id. Raises StoreError."""
+    with Store.open_reader(home) as store, store.snapshot():
+        row = store.sweep(sweep)
+        if row is None:
+            return None
+        labels = tuple(trunk_labels(row.plan).items())
+        book, lock = _book(str(home), sweep, row.created_at, row.started_at, labels)
+        with lock:
+            book.add(store.curve(sweep, after=book.last if book.last >= 0 else None))
+            curves = book.frame()
+        state = shown_state(row, home)
+        return Snapshot(
+            row=row,
+            status=summarize(row, store.runs(sweep), store.latest(sweep), state),
+            predictions=tuple(store.predictions(sweep)),
+            events=tuple(store.events(sweep)),
+            curves=curves,
+        )
+
+
+def sweeps(home: Path) -> list[SweepRow]:
+    """Every sweep, the latest started first. Raises StoreError."""
+    with Store.open_reader(home) as store:
+        return store.sweeps()
+
+
+def past(home: Path, sweep: str) -> tuple[list[RunRow], list[PredictionRow]]:
+    """Runs and predictions of a sweep, enough for a line of history."""
+    with Store.open_reader(home) as store, store.snapshot():
+        return store.runs(sweep), store.predictions(sweep)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _book(
+    home: str, sweep: str, created_at: float, started_at: float, labels: tuple[tuple[str, str], ...]
+) -> tuple[CurveBook, threading.Lock]:
+    """Curves read so far, one book for all viewers; a sweep deleted and trained again, or resumed, begins a new one."""
+    return CurveBook(dict(labels)), threading.Lock()
+
+
+class Background:
+    """Work that takes seconds, in threads of its own, so that a page only looks whether it is done.
+
+    The work itself runs in other processes or waits for the disk. A failed piece is kept until it is forgotten.
+    """
+
+    def __init__(self, *, most: int = 64) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="lab-page")
+        self._work: dict[tuple[Any, ...], Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._most = most
+
+    def ask(self, key: tuple[Any, ...], work: Callable[[], Any]) -> Future[Any]:
+        """The work under this key, begun now unless it was begun before."""
+        with self._lock:
+            if key not in self._work:
+                for old in [name for name, future in self._work.items() if future.done()][: -self._most]:
+                    del self._work[old]
+                self._work[key] = self._pool.submit(work)
+            return self._work[key]
+
+    def forget(self, key: tuple[Any, ...]) -> None:
+        """Do the work again when it is asked for next; work under way is left to end."""
+        with self._lock:
+            future = self._work.get(key)
+            if future is not None and future.done():
+                del self._work[key]
+
+
+@st.cache_resource(show_spinner=False)
+def background() -> Background:
+    """One for the server, shared by all viewers."""
+    return Background()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """The law through the runs measured so far; without one, `reason` says why. pending: a newer one is on its way."""
+
+    law: FitResult | None
+    reason: str
+    pending: bool = False
+
+
+def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
+    """The law through the measured runs that are not held out, fitted once for each set of them, for all viewers.
+
+    The work is done in the background: while it runs, the last law of the same sweep stands in for it.
+    """
+    used = tuple((run.id, run.tokens, run.loss) for run in runs if run.loss is not None and not run.held_out)
+    sweep = runs[0].sweep if runs else ""
+    latest = _latest_fits()
+    work = background().ask(("fit", sweep, used, bootstrap), lambda: _fit(runs, bootstrap))
+    patience(work)
+    if not work.done():
+        return Fitted(law=latest.get(sweep), reason="The law is being fitted.", pending=True)
+    found: FitResult | str = work.result()
+    if isinstance(found, str):
+        return Fitted(law=None, reason=found)
+    latest[sweep] = found
+    while len(latest) > MOST_FITS:
+        latest.pop(next(iter(latest)), None)
+    return Fitted(law=found, reason="")
+
+
+def _fit(runs: Sequence[RunRow], bootstrap: int) -> FitResult | str:
+    try:
+        return fit_runs(runs, bootstrap=bootstrap)
+    except FitError as error:
+        return str(error)
+
+
+@st.cache_resource(show_spinner=False)
+def _latest_fits() -> dict[str, FitResult]:
+    """The last law of each sweep that this server has fitted."""
+    return {}
+
+
+def patience(work: Future[Any]) -> None:
+    """Wait a moment for work that mostly ends at once."""
+    with contextlib.suppress(TimeoutError):
+        work.exception(timeout=PATIENCE_SECONDS)

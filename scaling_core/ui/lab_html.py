@@ -1,0 +1,87 @@
+"""The lab's page in HTML of its own: tables, rows of large numbers, and the few styles that they need."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+from scaling_core.ui.lab_words import STEPS
+from scaling_core.viz.theme import Theme
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, marked: Sequence[bool] = ()) -> str:
+    """An HTML table in the page's style; rows whose mark is true are set in the second accent."""
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    body = []
+    for index, row in enumerate(rows):
+        name = " class='sl-lab-held'" if index < len(marked) and marked[index] else ""
+        body.append(f"<tr{name}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
+    return (
+        f"<div class='sl-scroll'><table class='sl-table'><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def figure_groups(groups: Iterable[Sequence[tuple[str, str, str]]]) -> str:
+    """Groups of large numbers in one row, a hairline between: (label, value, small print) each."""
+    parts = []
+    for group in groups:
+        blocks = "".join(
+            f"<div class='sl-figure'><div class='sl-label'>{html.escape(label)}</div>"
+            f"<div class='sl-value'>{html.escape(value)}</div>"
+            + (f"<div class='sl-label'>{html.escape(small)}</div>" if small else "")
+            + "</div>"
+            for label, value, small in group
+        )
+        if blocks:
+            parts.append(f"<div class='sl-lab-group'>{blocks}</div>")
+    return f"<div class='sl-lab-groups'>{''.join(parts)}</div>"
+
+
+def chart_title(title: str, sentence: str) -> str:
+    """A chart's name and, quietly beside it, how to read it."""
+    return f"<p class='sl-lab-title'><b>{html.escape(title)}</b> {html.escape(sentence)}</p>"
+
+
+def warnings(sentences: Sequence[str]) -> str:
+    """Sentences that come before numbers, one below the other."""
+    return "".join(f"<p class='sl-note sl-warning sl-lab-gap'>{html.escape(one)}</p>" for one in sentences)
+
+
+def caution(sentences: Sequence[str]) -> str:
+    """What a fit cannot say, in one line under the headline; the whole text shows under the pointer."""
+    safe = html.escape(" ".join(sentences), quote=True)
+    return f"<p class='sl-note sl-warning sl-lab-caution' title='{safe}'>{safe}</p>"
+
+
+def styles(theme: Theme) -> str:
+    """The few styles that only this page needs."""
+    return f"""<style>
+.sl-lab-held td {{ color: {theme.accent_2}; }}
+.sl-lab-groups {{ display: flex; flex-wrap: wrap; gap: .5rem 1.8rem; margin: .1rem 0; }}
+.sl-lab-group {{ display: flex; flex-wrap: wrap; gap: .4rem 1.8rem; }}
+.sl-lab-group + .sl-lab-group {{ border-left: 2px solid {theme.border}; padding-left: 1.8rem; }}
+.sl-lab-caution {{ max-width: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+.sl-lab-gap {{ margin-bottom: .45rem; }}
+.sl-lab-title {{ margin: .2rem 0 0; color: {theme.muted}; font-size: 1rem; line-height: 1.35; }}
+.sl-lab-title b {{ color: {theme.ink}; font-size: 1.2rem; font-weight: 650; margin-right: .45rem; }}
+.sl-lab-steps {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem 2.5rem; }}
+.sl-lab-steps h3 {{ margin: 0 0 .3rem; padding: 0; font-size: 1.1rem; font-weight: 650; color: {theme.ink}; }}
+.sl-lab-steps p {{ margin: 0; color: {theme.muted}; line-height: 1.45; }}
+[class*="st-key-lab-plot-"] {{ overflow: hidden; }}
+@media (min-height: 900px) {{
+  [data-testid="stLayoutWrapper"]:has(> [class*="st-key-lab-plot-"]), [class*="st-key-lab-plot-"] {{
+    height: 46vh !important; }}
+}}
+@media (min-width: 900px) {{
+  [data-testid="stVerticalBlock"]:has(> .st-key-lab-chooser),
+  [data-testid="stVerticalBlock"]:has(> * > .st-key-lab-chooser) {{ position: relative; }}
+  .st-key-lab-chooser {{ position: absolute; right: 0; top: 0; width: 23rem; z-index: 2; }}
+}}
+</style>"""
+
+
+def steps() -> str:
+    """The explanation of a ladder in three parts."""
+    parts = (f"<div><h3>{html.escape(title)}</h3><p>{html.escape(text)}</p></div>" for title, text in STEPS)
+    return f"<div class='sl-lab-steps'>{''.join(parts)}</div>"

@@ -1,0 +1,252 @@
+"""The lab's page before Start: what will happen, the choices, and the plan for this machine."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from scaling_core.errors import InputError, ScalingError, SweepError
+from scaling_core.lab.corpus import Corpus, load_corpus
+from scaling_core.lab.plan import make_plan, make_spec
+from scaling_core.lab.records import Calibration, Plan
+from scaling_core.lab.spec import CorpusSpec, Mode
+from scaling_core.runs import calibrations, supervisor
+from scaling_core.runs.liveness import shown_state
+from scaling_core.runs.rows import SweepRow
+from scaling_core.ui import lab_data, lab_html, lab_words
+from scaling_core.ui.lab_charts import show_spec
+from scaling_core.ui.page import answer, escape_markdown, figures, note, section
+from scaling_core.units import format_bytes, format_duration, format_flops
+from scaling_core.viz.lab import plan_chart
+from scaling_core.viz.lab_frames import plan_frame
+from scaling_core.viz.theme import Theme
+
+POLL_SECONDS = 0.7
+FLASH = "lab.flash"
+"""Session key of a sentence that outlives one rerun."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What the controls say; `corpus` is None while a path is missing."""
+
+    mode: Mode
+    device: str
+    corpus: CorpusSpec | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """A plan, with what it was made from."""
+
+    plan: Plan
+    calibration: Calibration
+    corpus: Corpus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Work under way: what it is, in words, and the work to wait for."""
+
+    sentence: str
+    work: Future[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """Why there is no plan, in a sentence, and what to forget so that it is tried again (or None)."""
+
+    sentence: str
+    key: tuple[Any, ...] | None = None
+
+
+def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
+    """The whole view: choices and Start on the left, the plan on the right, the explanation and the past below."""
+    answer(
+        "Run on my Mac",
+        "Train a ladder of small GPT-style models here, and predict the largest before it is trained.",
+        "Real text, real training, on this machine and offline. It goes on when this page is closed.",
+    )
+    left, right = st.columns([4, 8], gap="large")
+    with left:
+        choice = _choices()
+        found = consider(home, choice)
+        _start(home, rows, found)
+    with right:
+        _panel(theme, found)
+    section("What will happen")
+    st.html(lab_html.steps())
+    if isinstance(found, Ready):
+        _sizes(found.plan)
+
+
+def _choices() -> Choice:
+    """Mode, device and text."""
+    modes = list(lab_words.MODES)
+    mode = st.radio("How long", modes, format_func=lambda name: lab_words.MODES[name][0], key="lab.mode")
+    note(lab_words.MODES[mode][1])
+    device = st.selectbox(
+        "Device", list(lab_words.DEVICES), format_func=lambda name: lab_words.DEVICES[name], key="lab.device"
+    )
+    kind = st.radio(
+        "Text",
+        ["stdlib", "path"],
+        format_func={"stdlib": "Python's standard library", "path": "A file or folder"}.get,
+        horizontal=True,
+        key="lab.corpus",
+        help="The standard library's source is on every machine that runs this, so nothing is downloaded. "
+        "A file or folder of your own is only ever read.",
+    )
+    if kind == "stdlib":
+        return Choice(mode=mode, device=device, corpus=CorpusSpec())
+    path = st.text_input(
+        "Path", key="lab.path", placeholder="/Users/me/texts", max_chars=1024, autocomplete="off",
+        help="A text file, or a folder whose text files are read, subfolders too.",
+    )  # fmt: skip
+    cleaned = (path or "").strip()
+    return Choice(mode=mode, device=device, corpus=CorpusSpec(kind="path", path=cleaned) if cleaned else None)
+
+
+def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
+    """The plan for a choice, as far as it can be known now; begins what is missing, one thing after the other.
+
+    The text is read only when the machine is measured, since reading would slow what is being measured.
+    """
+    if choice.corpus is None:
+        return Refused(sentence="Name a file or a folder to read.")
+    corpus, at_work = choice.corpus, lab_data.background()
+    measure_key = ("measure", str(home), choice.device)
+    calibration = calibrations.calibration(home, choice.device)
+    if calibration is None:
+        measuring = at_work.ask(measure_key, lambda: supervisor.measure(choice.device, home))
+        if not measuring.done():
+            return Waiting(sentence="Measuring what this machine can do, about ten seconds", work=measuring)
+        if (failed := measuring.exception()) is not None:
+            if isinstance(failed, SweepError):
+                at_work.forget(measure_key)
+            return Refused(sentence=lab_words.sentence(failed), key=measure_key)
+        calibration = measuring.result()
+        at_work.forget(measure_key)
+    corpus_key = ("corpus", str(home), corpus.kind, corpus.path)
+    reading = at_work.ask(corpus_key, lambda: load_corpus(corpus, home / "corpora"))
+    lab_data.patience(reading)
+    if not reading.done():
+        return Waiting(sentence="Reading the text", work=reading)
+    if (failed := reading.exception()) is not None:
+        return Refused(sentence=lab_words.sentence(failed), key=corpus_key)
+    text: Corpus = reading.result()
+    try:
+        plan = make_plan(make_spec(choice.mode, calibration, corpus), calibration, unique_tokens=text.train_bytes)
+    except ScalingError as error:
+        return Refused(sentence=str(error), key=measure_key)
+    return Ready(plan=plan, calibration=calibration, corpus=text)
+
+
+def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -> None:
+    """The Start button, and what became of pressing it."""
+    pressed = st.button(
+        "Start training", type="primary", key="lab.start", width="stretch", disabled=not isinstance(found, Ready)
+    )
+    running = next((row for row in rows if shown_state(row, home) == "running"), None)
+    if running is not None:
+        note(f"{lab_words.sweep_name(running)} is training; one at a time runs on a device.")
+    if not pressed or not isinstance(found, Ready):
+        return
+    try:
+        with st.spinner("Starting: its own process loads torch and checks the device."):
+            started = supervisor.start(found.plan, home)
+    except SweepError as error:
+        if running is None:
+            running = running_now(home)
+        if running is None:
+            st.error(escape_markdown(str(error)))
+            return
+        st.session_state[FLASH] = str(error)
+        go_to(running.id)
+    except InputError as error:
+        st.error(escape_markdown(str(error)))
+        return
+    else:
+        go_to(started.sweep)
+
+
+def running_now(home: Path) -> SweepRow | None:
+    """The sweep that trains now, or None."""
+    rows = lab_data.sweeps(home)
+    return next((row for row in rows if shown_state(row, home) == "running"), None)
+
+
+def go_to(sweep: str) -> None:
+    """Show that sweep from now on: it goes into the address, and the page runs again."""
+    st.query_params["sweep"] = sweep
+    st.rerun()
+
+
+def _panel(theme: Theme, found: Ready | Waiting | Refused) -> None:
+    """The plan in figures and in a picture, or why it is not there yet."""
+    if isinstance(found, Refused):
+        section("The plan for this machine")
+        st.warning(escape_markdown(found.sentence))
+        if found.key is not None and st.button("Try again", key="lab.again"):
+            lab_data.background().forget(found.key)
+            st.rerun()
+        return
+    if isinstance(found, Waiting):
+        _wait(found)
+        return
+    plan, spec = found.plan, found.plan.spec
+    section(
+        "The plan for this machine",
+        f"{found.calibration.device_name}, measured {lab_words.clock(found.calibration.made_at)}. Text: "
+        f"{found.corpus.name}, {format_bytes(found.corpus.train_bytes)} to learn from, "
+        f"{format_bytes(found.corpus.validation_bytes)} set aside to measure on.",
+    )
+    decades = max(run.flops for run in plan.runs) / min(run.flops for run in plan.runs)
+    figures(
+        [
+            ("Time", format_duration(plan.seconds)),
+            ("Sizes × lengths", f"{len(spec.shapes)} × {len(spec.horizons)}"),
+            ("FLOP", format_flops(sum(run.flops for run in plan.runs)).removesuffix(" FLOP")),
+            ("Compute range", f"{decades:,.0f}×"),
+            ("Memory", format_bytes(plan.memory_bytes)),
+        ]
+    )
+    if plan.warnings:
+        st.html(lab_html.warnings(plan.warnings))
+    show_spec(
+        plan_chart(plan, theme),
+        {"plan": plan_frame(plan)},
+        key="plan",
+        alt="Planned runs by parameters and tokens; the largest size is predicted before it is trained.",
+    )
+    note("Each mark is a run: filled blue enters the fit, open orange is predicted first and then measured.")
+
+
+def _wait(found: Waiting) -> None:
+    """Says what is waited for, and looks every moment whether it is there; other viewers notice nothing."""
+    section("The plan for this machine", f"{found.sentence} …")
+    began = time.monotonic()
+
+    @st.fragment(run_every=POLL_SECONDS)
+    def look() -> None:
+        if found.work.done():
+            st.rerun()
+        st.progress(min(0.95, (time.monotonic() - began) / 12.0), text="Nothing is trained before you press Start.")
+
+    look()
+
+
+def _sizes(plan: Plan) -> None:
+    """A row for every size."""
+    section(
+        "Every size, and what it costs here",
+        "N counts the parameters that multiply an activation, blocks and output matrix, as in C = 6 N D. "
+        "A token is a byte.",
+    )
+    marked = [rung.runs[0].held_out for rung in plan.rungs]
+    st.html(lab_html.table(lab_words.PLAN_COLUMNS, lab_words.plan_rows(plan), marked=marked))

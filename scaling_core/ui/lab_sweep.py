@@ -1,0 +1,248 @@
+"""The lab's page on one ladder: how far it is, its curves, its law, the prediction; stop, resume, delete, download."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from scaling_core.errors import ScalingError
+from scaling_core.fit import FitResult
+from scaling_core.runs import results, supervisor
+from scaling_core.ui import lab_data, lab_html, lab_words
+from scaling_core.ui.lab_charts import show_spec
+from scaling_core.ui.lab_data import Fitted, Snapshot
+from scaling_core.ui.page import answer, escape_markdown, note, section
+from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
+from scaling_core.viz import lab_frames
+from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
+from scaling_core.viz.theme import Theme
+
+POLL_SECONDS = 1.5
+
+
+def sweep_view(theme: Theme, home: Path, sweep: str) -> None:
+    """Everything about one sweep; looks again every moment while it trains, and only then."""
+    first = lab_data.snapshot(home, sweep)
+    if first is None:
+        st.info("This ladder was deleted. Choose another above, or begin a new one.")
+        return
+    state, pending = first.status.state, _fit(first).pending
+    fresh = [first]
+
+    @st.fragment(run_every=POLL_SECONDS if state == "running" or pending else None)
+    def body() -> None:
+        try:
+            seen = fresh.pop() if fresh else lab_data.snapshot(home, sweep)
+            if seen is None or seen.status.state != state:
+                st.rerun()
+            fit = _fit(seen)
+            if state != "running" and fit.pending != pending:
+                st.rerun()
+            _body(theme, home, seen, fit)
+        except Exception as error:  # a fragment runs outside the page's guard  # noqa: BLE001
+            st.error(escape_markdown(lab_words.sentence(error)))
+
+    body()
+
+
+def _fit(seen: Snapshot) -> Fitted:
+    """The law so far; once nothing more arrives, with as many refits as the downloads have."""
+    bootstrap = lab_data.LIVE_BOOTSTRAP if seen.status.state == "running" else results.BOOTSTRAP
+    return lab_data.fitted(seen.status.runs, bootstrap=bootstrap)
+
+
+def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
+    status, plan = seen.status, seen.row.plan
+    found = lab_words.scores(seen.predictions, status.runs)
+    opening = lab_words.headline(seen.row, status, found)
+    answer(opening.question, opening.sentence, opening.detail)
+    if fit.law is not None and fit.law.warnings:
+        st.html(lab_html.caution(fit.law.warnings))
+    _controls(home, seen)
+    _numbers(seen, found)
+    _charts(theme, seen, fit.law)
+    _law(fit)
+    section("Every run", "Orange rows were never part of the fit: predicted first, then measured.")
+    marked = [run.held_out for run in status.runs]
+    st.html(lab_html.table(lab_words.RUN_COLUMNS, lab_words.run_rows(plan, status.runs, found), marked=marked))
+    _history(seen)
+
+
+def _controls(home: Path, seen: Snapshot) -> None:
+    """Progress, and what can be done: stop or resume, download, delete."""
+    status, sweep = seen.status, seen.row.id
+    running = status.state == "running"
+    bar, buttons = st.columns([6, 5], vertical_alignment="center", gap="medium")
+    with bar:
+        if status.state != "finished":
+            left = "" if status.seconds_left is None else f", about {format_duration(status.seconds_left)} left"
+            st.progress(min(1.0, status.fraction), text=f"{100 * status.fraction:.0f}% of the planned training{left}")
+        else:
+            note(f"Trained in {format_duration(status.seconds)}. {_provenance(seen)}")
+    with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if running:
+            if st.button("Stop", key="lab.stop", help="Keeps everything; Resume goes on from here."):
+                _do(lambda: supervisor.stop(sweep, home), "Stopping: the step is ended and a checkpoint written.")
+        elif status.state != "finished" and st.button("Resume", type="primary", key="lab.resume"):
+            _do(lambda: supervisor.resume(sweep, home), "Starting where the last checkpoint left.")
+        st.download_button(
+            "CSV",
+            data=lambda: results.export_csv(sweep, home),
+            file_name=f"{sweep}.csv",
+            mime="text/csv",
+            key="lab.csv",
+            on_click="ignore",
+            help="Every measured run, a line each.",
+        )
+        st.download_button(
+            "JSON",
+            data=lambda: json.dumps(results.results(sweep, home), indent=1, sort_keys=True),
+            file_name=f"{sweep}.json",
+            mime="application/json",
+            key="lab.json",
+            on_click="ignore",
+            help="Runs, fit, predictions, text, machine and settings.",
+        )
+        if not running and st.button("Delete", key="lab.delete"):
+            _confirm_delete(home, sweep, len([run for run in status.runs if run.loss is not None]))
+
+
+def _do(action: Callable[[], object], words: str) -> None:
+    """Do what a button says, then show the page anew; a refusal is one sentence."""
+    try:
+        with st.spinner(words):
+            action()
+    except ScalingError as error:
+        st.error(escape_markdown(str(error)))
+        return
+    st.rerun()
+
+
+def _numbers(seen: Snapshot, found: list[lab_words.Score]) -> None:
+    """Two groups of large numbers: the machine, and the prediction for the largest run."""
+    status = seen.status
+    measured = sum(run.loss is not None for run in status.runs)
+    machine = [("Runs measured", f"{measured} / {len(status.runs)}", "")]
+    if status.state == "running":
+        machine.append(("In training", lab_words.current_size(seen.row.plan, status) or "–", ""))
+    rate, memory = status.tokens_per_second, status.memory_bytes
+    machine.append(("Tokens / s", "–" if rate is None else format_quantity(rate, 2), ""))
+    machine.append(("Memory", "–" if memory is None else format_bytes(memory), ""))
+    score = lab_words.main_score([one for one in found if one.measured is not None]) or lab_words.main_score(found)
+    held_out = [run for run in status.runs if run.held_out]
+    foretold: list[tuple[str, str, str]] = []
+    if score is not None:
+        row = score.prediction
+        foretold = [
+            (f"Predicted at {lab_words.clock(row.made_at, seconds=True)}", format_loss(row.loss), ""),
+            (f"{100 * row.level:.0f}% interval", f"{format_loss(row.low)} – {format_loss(row.high)}", ""),
+            ("Measured", "–" if score.measured is None else format_loss(score.measured), ""),
+            ("Error", score.error_text, ""),
+        ]
+    elif held_out:
+        label = f"Predicted for {format_quantity(held_out[-1].params)}"
+        foretold = [(label, "–", ""), ("95% interval", "–", ""), ("Measured", "–", ""), ("Error", "–", "")]
+    st.html(lab_html.figure_groups([machine, foretold]))
+
+
+def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
+    """Learning on the left, the law on the right; both keep their specification from poll to poll."""
+    plan, curves = seen.row.plan, seen.curves
+    points = lab_frames.point_frame(seen.status.runs, plan)
+    foretold = lab_frames.prediction_frame(seen.predictions, seen.status.runs, plan)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.html(lab_html.chart_title("How they learn", "a colour a size, by parameters; dots are measured ends"))
+        show_spec(
+            learning_chart(plan, theme, floor=loss_floor([*curves["loss"], *points["loss"]])),
+            {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)},
+            key="learning",
+            alt="Training loss of every size over tokens, falling; dots mark the measured cooled ends.",
+        )
+    with right:
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.html(lab_html.chart_title("The law", "dots fitted, diamonds predicted"), width="content")
+            st.segmented_control(
+                "Against", ["Compute", "Model size"], default="Compute", key="lab.against", required=True,
+                label_visibility="collapsed",
+            )  # fmt: skip
+        against: lab_frames.Against = "size" if st.session_state.get("lab.against") == "Model size" else "compute"
+        law = lab_frames.law_frame(fit, plan, against)
+        drawn = [*foretold["low"], *foretold["high"], *law["loss"]]
+        domain = loss_domain([*points["loss"], *foretold["loss"]], drawn)
+        show_spec(
+            law_chart(plan, theme, against=against, domain=domain),
+            {
+                "law": law,
+                "names": lab_frames.name_frame(law, against),
+                "points": points,
+                "predictions": foretold,
+            },
+            key=f"law-{against}",
+            alt="Measured losses with the fitted law and its band; the largest size as predicted and as measured.",
+        )
+
+
+def _law(found: Fitted) -> None:
+    """The fitted constants, after the sentences that say how far to trust them."""
+    fit = found.law
+    if fit is None:
+        section("The law so far", found.reason)
+        return
+    section(
+        "The law so far", f"L(N, D) = E + A / Nᵅ + B / Dᵝ, through {fit.n} measured runs; nothing held out is in it."
+    )
+    if fit.warnings:
+        st.html(lab_html.warnings(fit.warnings))
+    signs = {"alpha": "α", "beta": "β"}
+    constants = [
+        (signs.get(name, name), lab_words.constant(value), _interval(fit.intervals.get(name)))
+        for name, value in fit.constants.items()
+    ]
+    if "a" in fit.exponents:
+        value = lab_words.constant(fit.exponents["a"])
+        constants.append(("a, best N ∝ Cᵃ", value, _interval(fit.exponent_intervals.get("a"))))
+    st.html(lab_html.figure_groups([constants]))
+    if fit.replicates is not None:
+        note(f"Beneath each: its {100 * fit.level:.0f}% interval, from {len(fit.replicates)} refits.")
+
+
+def _interval(pair: tuple[float, float] | None) -> str:
+    return "" if pair is None else f"{lab_words.constant(pair[0])} to {lab_words.constant(pair[1])}"
+
+
+def _history(seen: Snapshot) -> None:
+    """What happened to this sweep, in its own words, and where it came from."""
+    with st.expander("What happened, and how this was trained"):
+        for event in seen.events:
+            kind = "quiet" if event.level == "info" else "warning"
+            note(f"{lab_words.clock(event.at, seconds=True)}  {event.text}", kind=kind)
+        note(_provenance(seen))
+
+
+def _provenance(seen: Snapshot) -> str:
+    """Text, hash, machine, seed and id of a sweep, in one line."""
+    row = seen.row
+    text = f"Text: {row.corpus.get('name', 'unknown')}, SHA-256 {str(row.corpus.get('hash', ''))[:12]}"
+    machine = row.machine.get("device_name") or row.machine.get("name") or row.device
+    return f"{text}. Machine: {machine}. Seed {row.plan.spec.seed}, id {row.id}."
+
+
+@st.dialog("Delete this ladder?")
+def _confirm_delete(home: Path, sweep: str, measured: int) -> None:
+    """Asks before anything is lost."""
+    st.write(f"{measured} measured runs, their curves, the stored predictions and the checkpoints go for good.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="lab.delete.no"):
+            st.rerun()
+        if st.button("Delete for good", type="primary", key="lab.delete.yes"):
+            try:
+                supervisor.delete(sweep, home)
+            except ScalingError as error:
+                st.error(escape_markdown(str(error)))
+                return
+            st.query_params["sweep"] = "new"
+            st.rerun()

@@ -1,0 +1,148 @@
+"""What every page shares: the guard against tracebacks, the viewer's theme, and the page's few own styles."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from scaling_core.errors import ScalingError
+from scaling_core.viz.theme import Theme, theme_of
+
+log = logging.getLogger("scaling_lab.page")
+
+
+def viewer_theme() -> Theme:
+    """The theme of the person who looks: Streamlit's light or dark, light where it is not known."""
+    return theme_of(st.context.theme.type)
+
+
+@contextmanager
+def page(name: str) -> Iterator[Theme]:
+    """Run a page's body; what fails inside becomes one sentence on the page, and a traceback only in the log.
+
+    A ScalingError is already a sentence. Anything else is logged with an id that the page shows, so that the two can
+    be brought together. Streamlit's own control flow (rerun, stop) passes through, since it is no Exception.
+    """
+    started = time.perf_counter()
+    _through_the_main_script()
+    theme = viewer_theme()
+    st.html(_css(theme))
+    try:
+        yield theme
+    except ScalingError as error:
+        st.error(escape_markdown(str(error)))
+    except Exception:
+        mark = uuid.uuid4().hex[:8]
+        log.exception("page %s failed [%s]", name, mark)
+        st.error(
+            f"Something on this page went wrong and was written to the log under {mark}. "
+            "Reload the page; nothing that was stored is lost."
+        )
+    finally:
+        log.debug("page %s took %.1f ms", name, 1e3 * (time.perf_counter() - started))
+
+
+def _through_the_main_script() -> None:
+    """Run the page again inside `streamlit_app.py` where Streamlit ran it alone.
+
+    A server that has not run the main script yet takes a `pages` folder for the older way of making several pages,
+    so the first visitor of a fresh server, on any page but the first, would get it without configuration or navigation.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def escape_markdown(text: str) -> str:
+    """The text as it is, where Streamlit would read markdown: every sign with a meaning is escaped."""
+    return "".join("\\" + sign if sign in r"\`*_{}[]()#+-.!|$~<>:^" else sign for sign in text)
+
+
+def answer(question: str, sentence: str, detail: str = "", line: str = "") -> None:
+    """The page's opening: a quiet question, a large answer, a sentence or two more. Plain text, escaped here.
+
+    line: small print below that keeps to one line; what does not fit is cut, and shown whole under the pointer.
+    """
+    more = f"<p class='sl-detail'>{html.escape(detail)}</p>" if detail else ""
+    safe = html.escape(line, quote=True)
+    more += f"<p class='sl-line' title='{safe}'>{safe}</p>" if line else ""
+    st.html(
+        f"<div class='sl-answer'><p class='sl-question'>{html.escape(question)}</p>"
+        f"<h1 class='sl-sentence'>{html.escape(sentence)}</h1>{more}</div>"
+    )
+
+
+def section(title: str, sentence: str = "") -> None:
+    """A heading inside a page and the sentence that says what the picture below shows. Plain text."""
+    more = f"<p class='sl-detail'>{html.escape(sentence)}</p>" if sentence else ""
+    st.html(f"<div class='sl-section'><h2>{html.escape(title)}</h2>{more}</div>")
+
+
+def note(text: str, *, kind: str = "quiet") -> None:
+    """A line of small print: kind "quiet", "warning" (coloured, for what must not be overlooked) or "error"."""
+    role = " role='alert'" if kind == "error" else ""
+    st.html(f"<p class='sl-note sl-{html.escape(kind)}'{role}>{html.escape(text)}</p>")
+
+
+def _css(theme: Theme) -> str:
+    """Type scale and spacing of the page's own blocks, in the colours of the theme."""
+    return f"""<style>
+[data-testid="stMainBlockContainer"] {{ padding: 4.5rem 2.5rem 3rem; max-width: 112rem; }}
+[data-testid="stElementContainer"]:has(style) {{ display: none; }}
+.sl-answer {{ margin: 0 0 .25rem; }}
+.sl-question {{ margin: 0 0 .35rem; color: {theme.accent}; font-weight: 600; font-size: 1.05rem; }}
+.sl-answer h1.sl-sentence {{ margin: 0; padding: 0; font-size: clamp(1.55rem, 2.3vw, 2.4rem); line-height: 1.2;
+  font-weight: 700; letter-spacing: -.01em; text-wrap: balance; max-width: 46em; color: {theme.ink}; }}
+.sl-detail {{ margin: .55rem 0 0; font-size: 1.08rem; line-height: 1.45; color: {theme.muted}; max-width: 72em;
+  text-wrap: pretty; }}
+.sl-section {{ margin: 1.6rem 0 .2rem; }}
+.sl-section h2 {{ margin: 0; padding: 0; font-size: 1.4rem; font-weight: 650; line-height: 1.25; color: {theme.ink}; }}
+.sl-section .sl-detail {{ margin-top: .3rem; }}
+.sl-line {{ margin: .55rem 0 0; font-size: .9rem; line-height: 1.3; color: {theme.muted};
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+.sl-note {{ margin: 0; font-size: .95rem; line-height: 1.4; color: {theme.muted}; max-width: 70em; }}
+.sl-warning {{ color: {theme.ink}; border-left: 4px solid {theme.accent_2}; padding: .1rem 0 .1rem .7rem; }}
+.sl-error {{ color: {theme.accent_2}; font-weight: 600; }}
+.sl-scroll {{ overflow-x: auto; }}
+table.sl-table {{ border-collapse: collapse; width: 100%; font-size: 1rem; font-variant-numeric: tabular-nums; }}
+table.sl-table th {{ text-align: right; font-weight: 600; color: {theme.muted}; font-size: .9rem; line-height: 1.2;
+  vertical-align: bottom; padding: .3rem .55rem; border-bottom: 2px solid {theme.border}; }}
+table.sl-table td {{ text-align: right; padding: .42rem .55rem; border-bottom: 1px solid {theme.border};
+  white-space: nowrap; }}
+table.sl-table th:first-child, table.sl-table td:first-child {{ text-align: left; padding-left: 0; }}
+table.sl-table td:first-child {{ font-weight: 600; }}
+table.sl-table .sl-word {{ text-align: left; font-weight: 600; white-space: nowrap; }}
+table.sl-narrow {{ width: auto; min-width: 34rem; }}
+@media (max-width: 1450px) {{
+  table.sl-table {{ font-size: .93rem; }} table.sl-table th {{ font-size: .82rem; }}
+  table.sl-table th, table.sl-table td {{ padding-left: .38rem; padding-right: .38rem; }}
+}}
+.sl-under {{ color: {theme.under}; }} .sl-over {{ color: {theme.over}; }} .sl-near {{ color: {theme.categorical[2]}; }}
+.sl-figures {{ display: flex; flex-wrap: wrap; gap: .4rem 2.2rem; margin: .2rem 0 .1rem; }}
+.sl-figure .sl-label {{ font-size: .92rem; color: {theme.muted}; }}
+.sl-swatch {{ display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }}
+.sl-figure .sl-value {{ font-size: 1.75rem; font-weight: 650; line-height: 1.15; font-variant-numeric: tabular-nums; }}
+</style>"""
+
+
+def figures(pairs: Sequence[tuple[str, str]], swatches: Sequence[str] = ()) -> None:
+    """A row of large numbers, each under its label; with `swatches` a square of that colour before the label.
+
+    A swatch "" is none. Digits have equal widths, so that nothing jumps when a number changes.
+    """
+    blocks = []
+    for k, (label, value) in enumerate(pairs):
+        colour = swatches[k] if k < len(swatches) else ""
+        square = f"<span class='sl-swatch' style='background:{html.escape(colour)}'></span>" if colour else ""
+        blocks.append(
+            f"<div class='sl-figure'><div class='sl-label'>{square}{html.escape(label)}</div>"
+            f"<div class='sl-value'>{html.escape(value)}</div></div>"
+        )
+    st.html(f"<div class='sl-figures'>{''.join(blocks)}</div>")

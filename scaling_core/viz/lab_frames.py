@@ -1,0 +1,219 @@
+"""Tables behind the charts of a ladder: learning curves thinned, measured ends, predictions, the law on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from scaling_core.arrays import FloatArray
+from scaling_core.fit import FitResult, predict
+from scaling_core.lab.records import Plan, RungPlan
+from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
+from scaling_core.units import format_quantity
+from scaling_core.viz.axes import Domain
+
+Against = Literal["compute", "size"]
+
+CURVE_POINTS = 200
+"""Most points of one track that a chart receives."""
+LINE_POINTS = 28
+"""Points of one drawn line of a law."""
+
+
+def rung_label(rung: RungPlan) -> str:
+    """Parameters as the axis writes them, 182K: the count by which C = 6 N D."""
+    return format_quantity(rung.runs[0].params, 2)
+
+
+def horizon_label(horizon: float) -> str:
+    """How far a run is trained, as short as a label needs: D = 20 N."""
+    return f"D = {horizon:g} N"
+
+
+def size_domain(plan: Plan) -> Domain:
+    """N from well below the smallest rung, where labels stand, to beyond the largest; in parameters."""
+    return plan.runs[0].params / 2.0, plan.runs[-1].params * 1.5
+
+
+def plan_frame(plan: Plan) -> pd.DataFrame:
+    """One row a run: run, label, horizon, params, tokens, flops, seconds, held_out, last (of the largest rung)."""
+    rows = [
+        {
+            "run": run.id,
+            "label": rung_label(rung),
+            "horizon": run.horizon,
+            "params": run.params,
+            "tokens": run.tokens,
+            "flops": run.flops,
+            "seconds": run.seconds,
+            "held_out": run.held_out,
+            "last": rung is plan.rungs[-1],
+        }
+        for rung in plan.rungs
+        for run in rung.runs
+    ]
+    numbers = ("horizon", "params", "tokens", "flops", "seconds")
+    return _typed(rows, ("run", "label"), numbers, ("held_out", "last"))
+
+
+def trunk_labels(plan: Plan) -> dict[str, str]:
+    """Label of each trunk by its track: r3 -> 69K."""
+    return {f"r{rung.rung}": rung_label(rung) for rung in plan.rungs}
+
+
+class CurveBook:
+    """Learning curves of one sweep as they arrive: add rows once, ask for the thinned frame as often as one likes.
+
+    labels: name of each trunk, as `trunk_labels` gives them. A row replaces an earlier one of the same track and step,
+    so points taken back and trained again count once.
+    `last` is the highest `seq` seen, from which the next reading goes on.
+    """
+
+    def __init__(self, labels: Mapping[str, str], *, most: int = CURVE_POINTS) -> None:
+        self.last = -1
+        self._most = most
+        self._labels = dict(labels)
+        self._tracks: dict[str, dict[int, tuple[float, float, float]]] = {}
+        self._thinned: dict[str, pd.DataFrame] = {}
+
+    def add(self, rows: Iterable[CurveRow]) -> None:
+        """Take in rows of the store; those without a loss or of an unknown rung are passed over."""
+        for row in rows:
+            self.last = max(self.last, row.seq)
+            loss = row.validation_loss if row.train_loss is None else row.train_loss
+            if loss is not None and row.tokens > 0 and row.track.split("-")[0] in self._labels:
+                self._tracks.setdefault(row.track, {})[row.step] = (float(row.tokens), float(row.flops), float(loss))
+                self._thinned.pop(row.track, None)
+
+    def frame(self) -> pd.DataFrame:
+        """Columns track, label, tokens, flops, loss, branch; at most `most` rows a track, sorted by tokens in it."""
+        for track, steps in self._tracks.items():
+            if track not in self._thinned:
+                values = thin(np.array(list(steps.values())), self._most)
+                part = pd.DataFrame(values, columns=["tokens", "flops", "loss"])
+                label = self._labels[track.split("-")[0]]
+                self._thinned[track] = part.assign(track=track, label=label, branch="-" in track)
+        columns = ["track", "label", "tokens", "flops", "loss", "branch"]
+        if not self._thinned:
+            return _typed([], ("track", "label"), ("tokens", "flops", "loss"), ("branch",))
+        return pd.concat([self._thinned[track] for track in self._tracks], ignore_index=True)[columns]
+
+
+def thin(values: FloatArray, most: int) -> FloatArray:
+    """Rows of shape (n, 3), tokens first, sorted by tokens and averaged down to at most `most`; the last stays exact.
+
+    Bins have equal width in log tokens, which is what a logarithmic axis can show.
+    """
+    values = values[np.argsort(values[:, 0], kind="stable")]
+    if len(values) <= most:
+        return values
+    logs = np.log(values[:, 0])
+    edges = np.linspace(logs[0], logs[-1], most + 1)[1:-1]
+    bins = np.searchsorted(edges, logs, side="right")
+    counts = np.bincount(bins, minlength=most)
+    kept = counts > 0
+    sums = np.stack([np.bincount(bins, weights=column, minlength=most) for column in values.T], axis=1)
+    thinned: FloatArray = sums[kept] / counts[kept, None]
+    thinned[-1] = values[-1]
+    return thinned
+
+
+def end_frame(curves: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """Where each rung's name stands: its furthest point so far, on the curve or measured: label, tokens, loss."""
+    both = pd.concat([curves[["label", "tokens", "loss"]], points[["label", "tokens", "loss"]]], ignore_index=True)
+    if both.empty:
+        return _typed([], ("label",), ("tokens", "loss"), ())
+    return both.loc[both.groupby("label", sort=False)["tokens"].idxmax()].reset_index(drop=True)
+
+
+def point_frame(runs: Iterable[RunRow], plan: Plan) -> pd.DataFrame:
+    """Measured cooled ends: run, label, horizon, params, tokens, flops, loss, se, held_out."""
+    labels = {rung.rung: rung_label(rung) for rung in plan.rungs}
+    rows = [
+        {
+            "run": run.id,
+            "label": labels.get(run.rung, format_quantity(run.params, 2)),
+            "horizon": run.horizon,
+            "params": run.params,
+            "tokens": run.tokens,
+            "flops": 6.0 * run.params * run.tokens,
+            "loss": run.loss,
+            "se": run.se,
+            "held_out": run.held_out,
+        }
+        for run in runs
+        if run.loss is not None
+    ]
+    return _typed(rows, ("run", "label"), ("horizon", "params", "tokens", "flops", "loss", "se"), ("held_out",))
+
+
+def prediction_frame(predictions: Iterable[PredictionRow], runs: Sequence[RunRow], plan: Plan) -> pd.DataFrame:
+    """What was foretold: run, label, horizon, params, tokens, flops, loss, low, high, measured (NaN until it is)."""
+    known = {run.id: run for run in runs}
+    labels = {rung.rung: rung_label(rung) for rung in plan.rungs}
+    rows = [
+        {
+            "run": row.run_id,
+            "label": labels.get(known[row.run_id].rung, format_quantity(row.params, 2)),
+            "horizon": known[row.run_id].horizon,
+            "params": row.params,
+            "tokens": row.tokens,
+            "flops": 6.0 * row.params * row.tokens,
+            "loss": row.loss,
+            "low": row.low,
+            "high": row.high,
+            "measured": np.nan if (loss := known[row.run_id].loss) is None else loss,
+        }
+        for row in predictions
+        if row.run_id in known
+    ]
+    numbers = ("horizon", "params", "tokens", "flops", "loss", "low", "high", "measured")
+    return _typed(rows, ("run", "label"), numbers, ())
+
+
+def law_frame(result: FitResult | None, plan: Plan, against: Against) -> pd.DataFrame:
+    """The fitted law with the band of its constants: line, x, loss, low, high, held_out; empty without a fit.
+
+    against="compute": a line for each rung, its loss over C = 6 N D as its tokens grow. against="size": a line for each
+    horizon, its loss over N at D = horizon N.
+    """
+    if result is None:
+        return _typed([], ("line",), ("x", "loss", "low", "high"), ("held_out",))
+    horizons = plan.spec.horizons
+    if against == "compute":
+        ratios = np.geomspace(horizons[0] / 1.6, horizons[-1] * 1.6, LINE_POINTS)
+        names = [rung_label(rung) for rung in plan.rungs]
+        held_out = [rung.runs[0].held_out for rung in plan.rungs]
+        params = np.array([[float(rung.runs[0].params)] for rung in plan.rungs]) * np.ones(LINE_POINTS)
+        tokens = params * ratios
+        x = 6.0 * params * tokens
+    else:
+        sizes = np.geomspace(plan.runs[0].params / 1.25, plan.runs[-1].params * 1.35, LINE_POINTS)
+        names = [horizon_label(horizon) for horizon in horizons]
+        held_out = [False] * len(horizons)
+        params = np.ones((len(horizons), 1)) * sizes
+        tokens = params * np.array(horizons)[:, None]
+        x = params
+    band = predict(result, params, tokens, noise=False)
+    columns = {"x": x.ravel(), "loss": band.loss.ravel(), "low": band.low.ravel(), "high": band.high.ravel()}
+    lines = {"line": np.repeat(names, LINE_POINTS).astype(object), "held_out": np.repeat(held_out, LINE_POINTS)}
+    return pd.DataFrame({**lines, **columns})
+
+
+def name_frame(law: pd.DataFrame, against: Against) -> pd.DataFrame:
+    """Where the name of each line stands: its right end over compute, its left end over size; the law's columns."""
+    if law.empty:
+        return law
+    by_line = law.groupby("line", sort=False)["x"]
+    return law.loc[by_line.idxmax() if against == "compute" else by_line.idxmin()].reset_index(drop=True)
+
+
+def _typed(
+    rows: list[dict[str, Any]], words: tuple[str, ...], numbers: tuple[str, ...], flags: tuple[str, ...]
+) -> pd.DataFrame:
+    """A frame whose columns have their types even when it is empty."""
+    frame = pd.DataFrame(rows, columns=[*words, *numbers, *flags])
+    return frame.astype({**dict.fromkeys(words, object), **dict.fromkeys(numbers, float), **dict.fromkeys(flags, bool)})

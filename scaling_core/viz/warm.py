@@ -1,0 +1,55 @@
+"""What takes time the first time, done in the background once the first page stands."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+
+from scaling_core.catalog import models
+from scaling_core.viz import demo, laws, surface
+from scaling_core.viz import models as plane
+from scaling_core.viz.export import to_svg
+from scaling_core.viz.figure import Spec
+from scaling_core.viz.theme import dark, light
+
+log = logging.getLogger("scaling_lab.warm")
+_once = threading.Lock()
+_begun = False
+
+
+def warm_up() -> None:
+    """Start the figure converter and make every chart's template in both themes, in a thread; the first call only."""
+    global _begun
+    with _once:
+        if _begun:
+            return
+        _begun = True
+    threading.Thread(target=_everything, name="warm-up", daemon=True).start()
+
+
+def _everything() -> None:
+    """One template after the other, with pauses in which the page comes first."""
+    templates: list[tuple[Callable[..., Spec], tuple[Any, ...]]] = [
+        (laws._isoflop_template, ()),
+        (laws._terms_template, (2,)),
+        (surface._surface_template, ()),
+        (laws._slice_template, ("N",)),
+        (laws._slice_template, ("D",)),
+        (plane._plane_template, ()),
+        (plane._grid_template, (len(models()),)),
+        *((demo._panel_template, (variable, log_loss)) for variable, log_loss, _ in demo.PANELS),
+        (demo._optimal_template, ()),
+    ]
+    try:
+        for theme in (light(), dark()):
+            for make, options in templates:
+                make(theme, *options)
+                time.sleep(0.02)
+        to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
+    except Exception:
+        log.exception("warming up failed; charts will be made when they are first shown")
