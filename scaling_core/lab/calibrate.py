@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -20,6 +21,9 @@ from scaling_core.lab import rules
 from scaling_core.lab.records import Calibration, SpeedPoint
 from scaling_core.lab.spec import BYTES_VOCAB, DEVICES, Shape
 from scaling_core.lab.surroundings import cores, prepare_environment
+
+if TYPE_CHECKING:  # torch reads its environment while it loads, so this waits until that is prepared
+    from scaling_core.lab.device import Device
 
 CONTEXT = 128
 STEP_SECONDS = 1.2
@@ -60,11 +64,8 @@ def measure(name: str) -> Calibration:
     )
 
 
-def _speeds(device: object) -> list[SpeedPoint]:
+def _speeds(device: Device) -> list[SpeedPoint]:
     """Shapes from small to as large as a step stays short and the memory suffices."""
-    from scaling_core.lab.device import Device
-
-    assert isinstance(device, Device)
     began = time.perf_counter()
     shapes = rules.ladder_shapes()
     speeds: list[SpeedPoint] = []
@@ -87,12 +88,10 @@ def _speeds(device: object) -> list[SpeedPoint]:
     return speeds
 
 
-def _speed(device: object, shape: Shape, sequences: int) -> SpeedPoint:
+def _speed(device: Device, shape: Shape, sequences: int) -> SpeedPoint:
     """Train one shape on random bytes for about a second."""
-    from scaling_core.lab.device import Device
     from scaling_core.lab.stepper import Stepper
 
-    assert isinstance(device, Device)
     device.empty_cache()
     stepper = Stepper(
         shape, vocab_size=BYTES_VOCAB, context=CONTEXT, seed=0, beta2=0.95, batch_sequences=sequences, device=device

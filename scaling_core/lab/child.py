@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from scaling_core import __version__
 from scaling_core.errors import CorpusError, DeviceError, ScalingError, SweepError
@@ -26,6 +27,10 @@ from scaling_core.runs import place
 from scaling_core.runs.liveness import identity
 from scaling_core.runs.locks import DeviceLock
 from scaling_core.runs.store import Store
+
+if TYPE_CHECKING:  # torch reads its environment while it loads, so these wait until that is prepared
+    from scaling_core.lab.device import Device
+    from scaling_core.lab.journal import Journal
 
 FINISHED, FAILED, BUSY = 0, 1, 3
 RESERVE_BYTES = 1 << 20
@@ -167,15 +172,13 @@ class _Sweep:
         self._end("finished", f"Without {', '.join(failed)}, which failed." if failed else None)
         return FINISHED
 
-    def _train(self, corpus: Corpus, device: object) -> None:
+    def _train(self, corpus: Corpus, device: Device) -> None:
         from scaling_core.lab import rules
         from scaling_core.lab.batches import validation_set
-        from scaling_core.lab.device import Device
         from scaling_core.lab.foresee import register_predictions
         from scaling_core.lab.journal import Diverged, Journal
         from scaling_core.lab.train import Bench, RungTraining
 
-        assert isinstance(device, Device)
         spec = self.plan.spec
         journal = Journal(self.store, spec.id)
         validation = validation_set(
@@ -210,10 +213,7 @@ class _Sweep:
             finally:
                 training.close()
 
-    def _say_epochs(self, journal: object, corpus: Corpus) -> None:
-        from scaling_core.lab.journal import Journal
-
-        assert isinstance(journal, Journal)
+    def _say_epochs(self, journal: Journal, corpus: Corpus) -> None:
         largest = max(run.tokens for run in self.plan.runs)
         epochs = largest / max(1, corpus.train_bytes)
         if epochs > 4 and not self.store.events(self.plan.spec.id):

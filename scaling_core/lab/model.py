@@ -18,6 +18,23 @@ parameter it ended at 2.46 nats instead of 2.32, measured on the standard librar
 """
 
 
+POSITION_GAIN = 2.0
+"""Root mean square of the positions at the start over that of the token embeddings."""
+
+
+def sinusoids(context: int, width: int) -> Tensor:
+    """Where the learned positions start: sines and cosines of geometric wavelengths, shape (context, width), rms 1.
+
+    Vaswani et al. 2017, section 3.5. From there a head finds "the token before" at once, where from random positions
+    it takes a small model much of its training: 2x32 ends at 2.253 nats instead of 2.323, 2x48 at 1.970 instead of
+    2.028, both at ten tokens a parameter.
+    """
+    half = (width + 1) // 2
+    wavelengths = torch.exp(torch.arange(half, dtype=torch.float64) * (-math.log(10_000.0) / half))
+    angles = torch.arange(context, dtype=torch.float64)[:, None] * wavelengths
+    return math.sqrt(2.0) * torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)[:, :width].float()
+
+
 class Block(nn.Module):
     """One layer: x + attention(norm(x)), then x + mlp(norm(x)). Input and output (batch, tokens, width)."""
 
@@ -50,7 +67,8 @@ class GPT(nn.Module):
     """The model of one rung; its parameters are as many as `flops.gpt2_parameters(tied=True).total` says.
 
     seed: weights are drawn from a generator of their own on the CPU, so that they are the same on every device.
-    Matrices have a standard deviation of 0.55 / sqrt(d), those that write into the residual stream 1 / sqrt(2 L) of it.
+    Matrices have a standard deviation of 0.55 / sqrt(d), those that write into the residual stream 1 / sqrt(2 L) of
+    it; positions start as sinusoids.
     """
 
     block: type[Block] = Block
@@ -65,7 +83,10 @@ class GPT(nn.Module):
         gain = INIT_GAIN / math.sqrt(shape.d_model)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
+            self.positions.copy_(POSITION_GAIN * gain * sinusoids(context, shape.d_model))
             for name, parameter in self.named_parameters():
+                if name == "positions":
+                    continue
                 if parameter.dim() >= 2:
                     residual = name.endswith(("out.weight", "down.weight"))
                     std = gain / math.sqrt(2 * shape.n_layer) if residual else gain

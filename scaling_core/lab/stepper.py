@@ -24,6 +24,8 @@ from scaling_core.lab.spec import Shape
 MAX_WORKERS = 8
 LEAST_SEQUENCES = 4
 """A thread is given at least this many sequences."""
+LARGE_PARAMETERS = 1_000_000
+"""From here on single operations are worth sharing between cores: the optimiser's, and those of spare cores."""
 
 
 def chunks(sequences: int, largest: int) -> list[tuple[int, int]]:
@@ -76,9 +78,10 @@ class Stepper:
         self._pool: ThreadPoolExecutor | None = None
         if device.name == "cpu":
             torch.set_flush_denormal(True)
-            inner = max(1, device.cores // self.workers)
+            large = sum(p.numel() for p in self.parameters) > LARGE_PARAMETERS
+            inner = max(1, device.cores // self.workers) if large else 1
             self._pool = ThreadPoolExecutor(self.workers, initializer=_start_worker, initargs=(inner,))
-            torch.set_num_threads(device.cores if sum(p.numel() for p in self.parameters) > 1_000_000 else 1)
+            torch.set_num_threads(device.cores if large else 1)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -71,7 +71,7 @@ def _chooser(rows: Sequence[SweepRow], shown: str) -> None:
     with st.container(key="lab-chooser"):
         st.selectbox(
             "Ladder", list(names), format_func=lambda key: names.get(key, key), key=_PICK, on_change=_chosen,
-            label_visibility="collapsed",
+            args=(frozenset(names),), label_visibility="collapsed",
         )  # fmt: skip
 
 

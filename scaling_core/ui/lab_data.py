@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,9 +17,9 @@ import streamlit as st
 
 from scaling_core.errors import FitError
 from scaling_core.fit import FitResult
+from scaling_core.runs import results
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus, summarize
-from scaling_core.runs.results import fit_runs
 from scaling_core.runs.rows import EventRow, PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
 from scaling_core.viz.lab_frames import CurveBook, trunk_labels
@@ -128,27 +130,44 @@ class Fitted:
 def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
     """The law through the measured runs that are not held out, fitted once for each set of them, for all viewers.
 
-    The work is done in the background: while it runs, the last law of the same sweep stands in for it.
+    The work is done in the background, first with few refits: meanwhile the last law of the same sweep stands in.
     """
     used = tuple((run.id, run.tokens, run.loss) for run in runs if run.loss is not None and not run.held_out)
     sweep = runs[0].sweep if runs else ""
     latest = _latest_fits()
-    work = background().ask(("fit", sweep, used, bootstrap), lambda: _fit(runs, bootstrap))
-    patience(work)
-    if not work.done():
-        return Fitted(law=latest.get(sweep), reason="The law is being fitted.", pending=True)
-    found: FitResult | str = work.result()
-    if isinstance(found, str):
-        return Fitted(law=None, reason=found)
-    latest[sweep] = found
+    for refits in sorted({min(LIVE_BOOTSTRAP, bootstrap), bootstrap}):
+        work = background().ask(("fit", sweep, used, refits), functools.partial(_fit, runs, refits))
+        patience(work)
+        if not work.done():
+            return Fitted(law=latest.get(sweep), reason="The law is being fitted.", pending=True)
+        found: FitResult | str = work.result()
+        if isinstance(found, str):
+            return Fitted(law=None, reason=found)
+        latest[sweep] = found
     while len(latest) > MOST_FITS:
         latest.pop(next(iter(latest)), None)
-    return Fitted(law=found, reason="")
+    return Fitted(law=latest[sweep], reason="")
+
+
+def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:
+    """The results for download, with the law that the page shows; made once for each state of the sweep."""
+    measured = sum(run.loss is not None for run in seen.status.runs)
+    refits = 0 if fit.law is None or fit.law.replicates is None else len(fit.law.replicates)
+    sweep, stage = seen.row.id, (seen.row.started_at, seen.status.state, measured, refits)
+    return _results_json(str(home), sweep, stage, fit.law)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _results_json(home: str, sweep: str, stage: tuple[float, str, int, int], _law: FitResult | None) -> str:
+    found = results.results(sweep, Path(home), bootstrap=0)
+    if _law is not None:
+        found["fit"] = results.plain(_law.to_dict())
+    return json.dumps(found, indent=1, sort_keys=True)
 
 
 def _fit(runs: Sequence[RunRow], bootstrap: int) -> FitResult | str:
     try:
-        return fit_runs(runs, bootstrap=bootstrap)
+        return results.fit_runs(runs, bootstrap=bootstrap)
     except FitError as error:
         return str(error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_fl
 from scaling_core.viz.theme import Theme
 
 POLL_SECONDS = 1.5
+DELETING = "lab.deleting"
+"""Session key of the sweep that a person is asked about."""
 
 
 def sweep_view(theme: Theme, home: Path, sweep: str) -> None:
@@ -29,23 +30,27 @@ def sweep_view(theme: Theme, home: Path, sweep: str) -> None:
     if first is None:
         st.info("This ladder was deleted. Choose another above, or begin a new one.")
         return
-    state, pending = first.status.state, _fit(first).pending
+    state, pending, asked = first.status.state, _fit(first).pending, st.session_state.get(DELETING)
     fresh = [first]
 
     @st.fragment(run_every=POLL_SECONDS if state == "running" or pending else None)
     def body() -> None:
         try:
             seen = fresh.pop() if fresh else lab_data.snapshot(home, sweep)
-            if seen is None or seen.status.state != state:
+            if seen is None:
                 st.rerun()
             fit = _fit(seen)
-            if state != "running" and fit.pending != pending:
-                st.rerun()
             _body(theme, home, seen, fit)
+            # Only now, so that a button pressed in this very moment has been heard.
+            settled = state != "running" and fit.pending != pending
+            if settled or seen.status.state != state or st.session_state.get(DELETING) != asked:
+                st.rerun()
         except Exception as error:  # a fragment runs outside the page's guard  # noqa: BLE001
             st.error(escape_markdown(lab_words.sentence(error)))
 
     body()
+    if asked == sweep:
+        _confirm_delete(home, sweep, sum(run.loss is not None for run in first.status.runs))
 
 
 def _fit(seen: Snapshot) -> Fitted:
@@ -59,9 +64,10 @@ def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
     found = lab_words.scores(seen.predictions, status.runs)
     opening = lab_words.headline(seen.row, status, found)
     answer(opening.question, opening.sentence, opening.detail)
-    if fit.law is not None and fit.law.warnings:
-        st.html(lab_html.caution(fit.law.warnings))
-    _controls(home, seen)
+    with st.container(key="lab-caution"):  # always there, so that what follows keeps its place when it fills
+        if fit.law is not None and fit.law.warnings:
+            st.html(lab_html.caution(fit.law.warnings))
+    _controls(home, seen, fit)
     _numbers(seen, found)
     _charts(theme, seen, fit.law)
     _law(fit)
@@ -71,7 +77,7 @@ def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
     _history(seen)
 
 
-def _controls(home: Path, seen: Snapshot) -> None:
+def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
     """Progress, and what can be done: stop or resume, download, delete."""
     status, sweep = seen.status, seen.row.id
     running = status.state == "running"
@@ -90,7 +96,7 @@ def _controls(home: Path, seen: Snapshot) -> None:
             _do(lambda: supervisor.resume(sweep, home), "Starting where the last checkpoint left.")
         st.download_button(
             "CSV",
-            data=lambda: results.export_csv(sweep, home),
+            data=results.export_csv(sweep, home),
             file_name=f"{sweep}.csv",
             mime="text/csv",
             key="lab.csv",
@@ -99,15 +105,15 @@ def _controls(home: Path, seen: Snapshot) -> None:
         )
         st.download_button(
             "JSON",
-            data=lambda: json.dumps(results.results(sweep, home), indent=1, sort_keys=True),
+            data=lab_data.results_json(home, seen, fit),
             file_name=f"{sweep}.json",
             mime="application/json",
             key="lab.json",
             on_click="ignore",
             help="Runs, fit, predictions, text, machine and settings.",
         )
-        if not running and st.button("Delete", key="lab.delete"):
-            _confirm_delete(home, sweep, len([run for run in status.runs if run.loss is not None]))
+        if not running:
+            st.button("Delete", key="lab.delete", on_click=_ask, args=(sweep,))
 
 
 def _do(action: Callable[[], object], words: str) -> None:
@@ -231,14 +237,24 @@ def _provenance(seen: Snapshot) -> str:
     return f"{text}. Machine: {machine}. Seed {row.plan.spec.seed}, id {row.id}."
 
 
-@st.dialog("Delete this ladder?")
+def _ask(sweep: str) -> None:
+    st.session_state[DELETING] = sweep
+
+
+def _keep() -> None:
+    st.session_state.pop(DELETING, None)
+
+
+@st.dialog("Delete this ladder?", on_dismiss=_keep)
 def _confirm_delete(home: Path, sweep: str, measured: int) -> None:
-    """Asks before anything is lost."""
+    """Asks before anything is lost; open until it is answered, whatever else the page does meanwhile."""
     st.write(f"{measured} measured runs, their curves, the stored predictions and the checkpoints go for good.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="lab.delete.no"):
+            _keep()
             st.rerun()
         if st.button("Delete for good", type="primary", key="lab.delete.yes"):
+            _keep()
             try:
                 supervisor.delete(sweep, home)
             except ScalingError as error:

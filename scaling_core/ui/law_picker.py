@@ -2,69 +2,67 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
 from scaling_core.catalog import Preset, preset, presets
 from scaling_core.errors import InputError
-from scaling_core.laws import Law, law_from_constants
+from scaling_core.laws import ChinchillaLaw, KaplanJointLaw, Law, law_from_constants
+from scaling_core.ui.constants import CONSTANTS, Constant
 from scaling_core.ui.inputs import bounded
-from scaling_core.ui.page import note
+from scaling_core.ui.page import note, visit
 from scaling_core.units import format_quantity
 
 OWN = "own"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Constant:
-    """One constant on the page: its sign, what it is, the slider's range in `unit`s, and what a number may be."""
+@dataclass(slots=True)
+class Picker:
+    """What a picker shows, kept for the session whether its widgets are on the page or not.
 
-    symbol: str
-    meaning: str
-    low: float
-    high: float
-    step: float
-    least: float
-    most: float
-    unit: float = 1.0
+    choice: id of a published law, or OWN. base: the published law that one's own constants set out from; it gives the
+    form. values: constants by name. wrong: the sentence beneath a field. visit: to which visit of a page the widgets
+    belong. start: what a widget began with. version: how often each widget was set by the page rather than by hand; it
+    is part of the widget's key, so that what the browser still sends for the earlier one (a hand that moves on while
+    the page answers) cannot undo the change.
+    """
+
+    choice: str
+    base: str
+    values: dict[str, float]
+    wrong: dict[str, str] = field(default_factory=dict)
+    visit: int = 0
+    version: dict[str, int] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def digits(self) -> int:
-        """Decimals of the slider: those of its step."""
-        return max(0, -math.floor(math.log10(self.step)))
+    def form(self) -> str:
+        """The form of the law."""
+        return preset(self.base).law.form
 
-    @property
-    def label(self) -> str:
-        """The sign in bold, and what it stands for."""
-        name, _, index = self.symbol.partition("_")
-        return f"$\\mathrm{{{name}}}_{{{index}}}$ {self.meaning}" if index else f"**{self.symbol}** {self.meaning}"
+    def load(self, id: str) -> None:
+        """Take a published law's constants."""
+        self.choice = self.base = id
+        self.values = dict(preset(id).law.constants)
+        self.wrong.clear()
+        for name in self.values:
+            self.renew(f"slide.{name}", f"text.{name}")
 
+    def renew(self, *parts: str) -> None:
+        """Let these widgets begin anew from the picker's values."""
+        for part in parts:
+            self.version[part] = self.version.get(part, 0) + 1
+            self.start.pop(part, None)
 
-CONSTANTS: dict[str, dict[str, Constant]] = {
-    "chinchilla": {
-        "E": Constant(symbol="E", meaning="irreducible loss", low=0, high=3, step=0.01, least=0, most=100),
-        "A": Constant(symbol="A", meaning="cost of finite size", low=1, high=3000, step=1, least=1e-6, most=1e9),
-        "B": Constant(symbol="B", meaning="cost of finite data", low=1, high=3000, step=1, least=1e-6, most=1e9),
-        "alpha": Constant(symbol="α", meaning="gain from size", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
-        "beta": Constant(symbol="β", meaning="gain from data", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
-    },
-    "kaplan": {
-        "N_c": Constant(
-            symbol="N_c", meaning="size scale, T", low=1, high=200, step=0.1, least=1e6, most=1e24, unit=1e12
-        ),
-        "D_c": Constant(
-            symbol="D_c", meaning="data scale, T", low=1, high=200, step=0.1, least=1e6, most=1e24, unit=1e12
-        ),
-        "alpha_N": Constant(
-            symbol="α_N", meaning="gain from size", low=0.02, high=0.4, step=0.001, least=0.005, most=3
-        ),
-        "alpha_D": Constant(
-            symbol="α_D", meaning="gain from data", low=0.02, high=0.4, step=0.001, least=0.005, most=3
-        ),
-    },
-}
+    def accept(self, name: str, value: float) -> None:
+        """A new value of a constant: from here on the law is the reader's own."""
+        self.values[name] = value
+        self.wrong.pop(name, None)
+        if self.choice != OWN:
+            self.choice = OWN
+            self.renew("pick")
 
 
 def law_picker(
@@ -73,43 +71,44 @@ def law_picker(
     """Draw the picker and return the published law, or None with a law of the reader's own.
 
     url: read the choice from the query parameter `key`, and keep it there. folded: the constants wait in an expander.
-    State lives under `key`: `key` the choice, `key~form`, `key~base` and `key~value.X` what the sliders and fields
-    show, so that a visit to another page loses nothing. Every value is checked again here, whatever the browser sent.
+    Two pages that give the same key share the law. Every value is checked here, whatever the browser sent.
     """
     known = {p.id: p for p in presets("joint")}
     if url:
         default = _from_url(key, default, known)
-    _begin(key, default, known)
+    if f"{key}~picker" not in st.session_state:
+        values = dict(known[default].law.constants)
+        st.session_state[f"{key}~picker"] = Picker(choice=default, base=default, values=values)
+    picker: Picker = st.session_state[f"{key}~picker"]
+    if picker.visit != visit():
+        picker.visit = visit()
+        picker.renew("pick", *(f"{kind}.{name}" for kind in ("slide", "text") for name in picker.values))
     names = {**{id: p.name for id, p in known.items()}, OWN: "My own constants"}
-    chosen = st.selectbox(
+    options = list(names)
+    widget, start = _widget(key, picker, "pick", picker.choice)
+    st.selectbox(
         label,
-        [*known, OWN],
-        index=[*known, OWN].index(default),
-        key=key,
+        options,
+        index=options.index(start),
+        key=widget,
         format_func=lambda id: names.get(id, str(id)),
-        on_change=_choose,
-        args=(key,),
+        on_change=_chosen,
+        args=(key, widget),
     )
-    chosen = chosen if chosen in names else default
-    if chosen != OWN and chosen != st.session_state[f"{key}~shown"]:
-        _load(key, known[chosen])
-    st.session_state[f"{key}~kept"] = st.session_state[f"{key}~shown"] = chosen
-    if url and chosen in known:
-        st.query_params[key] = chosen
+    if url and picker.choice != OWN:
+        st.query_params[key] = picker.choice
     elif url and key in st.query_params:
         del st.query_params[key]
-    form = st.session_state[f"{key}~form"]
     with st.expander("Every constant") if folded else st.container():
-        for name, constant in CONSTANTS[form].items():
-            _constant(key, name, constant)
-    base = known[st.session_state[f"{key}~base"]]
-    if chosen == OWN:
-        st.button(f"Back to {base.name}", key=f"{key}~reset", on_click=_reset, args=(key,), width="stretch")
-        values = {name: float(st.session_state[f"{key}~value.{name}"]) for name in CONSTANTS[form]}
-        law = law_from_constants(form, values)
-        assert law.form in ("chinchilla", "kaplan")
-        return None, law  # type: ignore[return-value]
-    return known[chosen], known[chosen].joint
+        for name, constant in CONSTANTS[picker.form].items():
+            _constant(key, picker, name, constant)
+    if picker.choice != OWN:
+        return known[picker.choice], known[picker.choice].joint
+    st.button(f"Back to {known[picker.base].name}", key=f"{key}~reset", on_click=_back, args=(key,), width="stretch")
+    law = law_from_constants(picker.form, picker.values)
+    if not isinstance(law, (ChinchillaLaw, KaplanJointLaw)):
+        raise InputError("law", picker.form, "it must be a law in N and D")
+    return None, law
 
 
 def law_line(published: Preset | None) -> str:
@@ -136,107 +135,92 @@ def warn_of(published: Preset | None) -> None:
 def _from_url(key: str, default: str, known: dict[str, Preset]) -> str:
     """The law that the address names, on the first visit; what it cannot name is said in a sentence, once."""
     asked = st.query_params.get(key)
-    if asked is None or f"{key}~form" in st.session_state or asked in known:
+    if asked is None or f"{key}~picker" in st.session_state or asked in known:
         return asked if asked in known else default
     note(str(InputError("law in the address", asked, f"it must be one of {', '.join(known)}")), kind="error")
     return default
 
 
-def _begin(key: str, default: str, known: dict[str, Preset]) -> None:
-    """First visit: the default's constants. Later visits: what was there, since hidden widgets forget."""
-    state = st.session_state
-    if f"{key}~form" not in state:
-        _load(key, known[default])
-        state[f"{key}~shown"] = default
-    elif key not in state:
-        state[key] = state[f"{key}~kept"]
-    for name, constant in CONSTANTS[state[f"{key}~form"]].items():
-        if f"{key}~slide.{name}" not in state or f"{key}~text.{name}" not in state:
-            _show(key, name, constant, float(state[f"{key}~value.{name}"]))
+def _widget(key: str, picker: Picker, part: str, now: Any) -> tuple[str, Any]:
+    """The key of a widget and the value that it begins with.
+
+    That value must not change while the widget lives; one that left the page begins again with the value `now`.
+    """
+    widget = f"{key}~{part}~{picker.version.get(part, 0)}"
+    if widget not in st.session_state or part not in picker.start:
+        picker.start[part] = now
+    return widget, picker.start[part]
 
 
-def _load(key: str, published: Preset) -> None:
-    """Put a published law's constants into sliders and fields."""
-    state = st.session_state
-    state[f"{key}~form"] = published.law.form
-    state[f"{key}~base"] = published.id
-    for name, value in published.law.constants.items():
-        state[f"{key}~value.{name}"] = value
-        _show(key, name, CONSTANTS[published.law.form][name], value)
-
-
-def _show(key: str, name: str, constant: Constant, value: float) -> None:
-    state = st.session_state
-    state[f"{key}~slide.{name}"] = min(max(value / constant.unit, constant.low), constant.high)
-    state[f"{key}~text.{name}"] = _written(value)
-    state.pop(f"{key}~error.{name}", None)
-
-
-def _written(value: float) -> str:
-    """A constant as people write it: 0.33917084, 406.401, 6.4e13; seven digits or more where it has them."""
-    return f"{value:.8g}".replace("e+", "e") if value < 1e6 else format_quantity(value, digits=6)
-
-
-def _constant(key: str, name: str, constant: Constant) -> None:
+def _constant(key: str, picker: Picker, name: str, constant: Constant) -> None:
     """Slider and field of one constant, and beneath them what was wrong with the last thing typed."""
+    value = picker.values[name]
     slide, text = st.columns([1.7, 1], vertical_alignment="bottom", gap="small")
+    widget, at = _widget(key, picker, f"slide.{name}", min(max(value / constant.unit, constant.low), constant.high))
     slide.slider(
         constant.label,
         min_value=float(constant.low),
         max_value=float(constant.high),
+        value=float(at),
         step=float(constant.step),
         format=f"%.{constant.digits}f",
-        key=f"{key}~slide.{name}",
+        key=widget,
         on_change=_slid,
-        args=(key, name),
+        args=(key, name, widget),
     )
+    widget, written = _widget(key, picker, f"text.{name}", _written(value))
     text.text_input(
         f"{constant.symbol}, exactly",
-        key=f"{key}~text.{name}",
+        value=written,
+        key=widget,
         on_change=_typed,
-        args=(key, name),
+        args=(key, name, widget),
         label_visibility="collapsed",
         max_chars=32,
         autocomplete="off",
     )
-    wrong = st.session_state.get(f"{key}~error.{name}")
-    if wrong:
-        note(wrong, kind="error")
+    if name in picker.wrong:
+        note(picker.wrong[name], kind="error")
 
 
-def _choose(key: str) -> None:
-    """The picker changed: a published law fills the sliders; one's own keeps what they show."""
-    chosen = st.session_state[key]
-    if chosen != OWN:
-        _load(key, preset(chosen))
-        st.session_state[f"{key}~shown"] = chosen
+def _written(value: float) -> str:
+    """A constant as people write it: 0.33917084, 406.40102, 64T; eight digits where it has them."""
+    return f"{value:.8g}".replace("e-0", "e-") if value < 1e6 else format_quantity(value, digits=8)
 
 
-def _reset(key: str) -> None:
-    base = st.session_state[f"{key}~base"]
-    st.session_state[key] = base
-    _choose(key)
+def _chosen(key: str, widget: str) -> None:
+    """The picker was used: a published law fills the sliders; one's own keeps what they show."""
+    picker: Picker = st.session_state[f"{key}~picker"]
+    chosen = st.session_state[widget]
+    if chosen == OWN:
+        picker.choice = OWN
+    elif chosen in {p.id for p in presets("joint")}:
+        picker.load(chosen)
 
 
-def _slid(key: str, name: str) -> None:
-    constant = CONSTANTS[st.session_state[f"{key}~form"]][name]
-    value = float(st.session_state[f"{key}~slide.{name}"]) * constant.unit
-    _accept(key, name, constant, min(max(value, constant.least), constant.most))
+def _back(key: str) -> None:
+    picker: Picker = st.session_state[f"{key}~picker"]
+    picker.load(picker.base)
+    picker.renew("pick")
 
 
-def _typed(key: str, name: str) -> None:
-    constant = CONSTANTS[st.session_state[f"{key}~form"]][name]
+def _slid(key: str, name: str, widget: str) -> None:
+    """The slider moved: the field follows."""
+    picker: Picker = st.session_state[f"{key}~picker"]
+    constant = CONSTANTS[picker.form][name]
+    value = float(st.session_state[widget]) * constant.unit
+    picker.renew(f"text.{name}")
+    picker.accept(name, min(max(value, constant.least), constant.most))
+
+
+def _typed(key: str, name: str, widget: str) -> None:
+    """A number was typed: the slider follows as far as it reaches; what is no number leaves its sentence."""
+    picker: Picker = st.session_state[f"{key}~picker"]
+    constant = CONSTANTS[picker.form][name]
     try:
-        value = bounded(constant.symbol, constant.least, constant.most)(str(st.session_state[f"{key}~text.{name}"]))
+        value = bounded(constant.symbol, constant.least, constant.most)(str(st.session_state[widget]))
     except InputError as error:
-        st.session_state[f"{key}~error.{name}"] = str(error)
+        picker.wrong[name] = str(error)
         return
-    _accept(key, name, constant, value)
-
-
-def _accept(key: str, name: str, constant: Constant, value: float) -> None:
-    """A new value of a constant: from here on the law is the reader's own."""
-    st.session_state[f"{key}~value.{name}"] = value
-    _show(key, name, constant, value)
-    st.session_state[key] = OWN
-    st.session_state[f"{key}~shown"] = OWN
+    picker.renew(f"slide.{name}")
+    picker.accept(name, value)

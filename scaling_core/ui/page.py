@@ -32,6 +32,9 @@ def page(name: str) -> Iterator[Theme]:
     """
     started = time.perf_counter()
     _through_the_main_script()
+    if st.session_state.get("~page") != name:
+        st.session_state["~page"] = name
+        st.session_state["~visit"] = visit() + 1
     theme = viewer_theme()
     st.html(_css(theme))
     try:
@@ -47,6 +50,11 @@ def page(name: str) -> Iterator[Theme]:
         )
     finally:
         log.debug("page %s took %.1f ms", name, 1e3 * (time.perf_counter() - started))
+
+
+def visit() -> int:
+    """How often this session has come to a page from another: widgets of an earlier visit have forgotten all."""
+    return int(st.session_state.get("~visit", 0))
 
 
 def _through_the_main_script() -> None:

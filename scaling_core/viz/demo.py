@@ -158,11 +158,19 @@ PANELS: tuple[tuple[str, bool, str], ...] = (
 def four_panels(result: DemoResult, theme: Theme) -> Figure:
     """All four panels as one picture, two by two, for a file."""
     figures = [(panel(result, variable, theme, log_loss=log), title) for variable, log, title in PANELS]
-    return side_by_side([figures[:2], figures[2:]], width=520, height=340)
+    title = {
+        "text": "What simulated runs say of the law they were drawn from",
+        "subtitle": "Simulated data: no model was trained. Circles: runs. Published curves are for other data.",
+        "offset": 52,
+    }
+    return side_by_side([figures[:2], figures[2:]], title=title, width=460, height=320, gap=150)
 
 
-def chinchilla_optimal(result: DemoResult, theme: Theme) -> Figure:
-    """Planted isoFLOP curves with their minima as planted and as fitted, the 20 to 1 line, and three known models."""
+def chinchilla_optimal(result: DemoResult, theme: Theme, *, titled: bool = True) -> Figure:
+    """Planted isoFLOP curves with their minima as planted and as fitted, the 20 to 1 line, and three known models.
+
+    titled: with the title that a file needs and a page with a heading does not.
+    """
     curves = result.isoflop
     models = [m for m in result.models if m.id in _SHOWN]
     x_domain = log_domain([curves[0].optimum.N / 8, curves[-1].optimum.N * 8, *(m.N for m in models)], per_decade=1)
@@ -191,8 +199,12 @@ def chinchilla_optimal(result: DemoResult, theme: Theme) -> Figure:
     )
     points = [to_pixels(m.N, m.loss, x_domain, y_domain, _OPTIMAL_WIDTH, _OPTIMAL_PLOT, log_y=False) for m in models]
     highest = curves[-1]
+    title = {
+        "text": "Where the same compute is best spent",
+        "subtitle": "Curves: the planted law. Rings: the optima of the law fitted to simulated runs.",
+    }
     return Figure(
-        template=_optimal_template(theme),
+        template={**_optimal_template(theme), "title": title} if titled else _optimal_template(theme),
         data={
             "curves": pd.concat(frames, ignore_index=True),
             "names": pd.DataFrame(names),

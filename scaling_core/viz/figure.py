@@ -9,6 +9,7 @@ millisecond, and the page sends nothing but these to the browser.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,25 +81,37 @@ def template(build: Callable[..., AltairChart]) -> Callable[..., Spec]:
     return cached
 
 
-def side_by_side(rows: Sequence[Sequence[tuple[Figure, str]]], *, width: int, height: int) -> Figure:
-    """Figures in rows as one picture, each (figure, title) with a plot of width x height pixels.
+def side_by_side(
+    rows: Sequence[Sequence[tuple[Figure, str]]], *, title: Spec, width: int, height: int, gap: int
+) -> Figure:
+    """Layered figures in rows as one picture, each (figure, title) with a plot of width x height pixels, `gap` apart.
 
-    The configuration is the first one's. Data sets keep apart by a number before their names.
+    title: Vega-Lite title of the whole. The plots stand in line whatever their axes need. The configuration is the
+    last one's. Data sets keep apart by a number before their names.
     """
     data: dict[str, pd.DataFrame] = {}
-    config: Spec = {}
-    schema = ""
-    lines = []
-    for line in rows:
-        cells = []
-        for figure, title in line:
-            mark = f"f{len(data)}_"
-            spec = _rename(figure.spec(), {name: mark + name for name in figure.data})
-            data |= {mark + name: frame for name, frame in figure.data.items()}
-            config, schema = spec.pop("config", config), spec.pop("$schema", schema)
-            cells.append({**spec, "width": width, "height": height, "title": title})
-        lines.append({"hconcat": cells})
-    return Figure(template={"$schema": schema, "config": config, "vconcat": lines}, data=data, values={})
+    cells = []
+    shared: Spec = {}
+    for figure, name in itertools.chain.from_iterable(rows):
+        mark = f"f{len(data)}_"
+        spec = _rename(figure.spec(), {key: mark + key for key in figure.data})
+        data |= {mark + key: frame for key, frame in figure.data.items()}
+        shared = {key: spec.pop(key) for key in ("$schema", "config") if key in spec} or shared
+        heading = {
+            "data": {"values": [{}]},
+            "mark": {"type": "text", "align": "left", "fontSize": 18, "fontWeight": 600, "text": name},
+            "encoding": {"x": {"value": 0}, "y": {"value": -22}},
+        }
+        cells.append({**spec, "layer": [*spec["layer"], heading], "width": width, "height": height})
+    whole = {
+        **shared,
+        "title": title,
+        "concat": cells,
+        "columns": max(len(row) for row in rows),
+        "bounds": "flush",
+        "spacing": {"row": gap - 30, "column": gap},
+    }
+    return Figure(template=whole, data=data, values={})
 
 
 def _rename(node: Any, names: Mapping[str, str]) -> Any:

@@ -309,7 +309,8 @@ def test_a_busy_device_ends_with_three(text: Path, lab_home: Path) -> None:
 def test_plans_that_are_missing_foreign_or_broken_are_refused(text: Path, lab_home: Path) -> None:
     plan, other = make_plan(text), make_plan(text, seed=9)
     path = place.plan_file(lab_home, plan.spec.id)
-    for content in (None, other.to_dict(), {"spec": 1}, []):
+    contents: tuple[Any, ...] = (None, other.to_dict(), {"spec": 1}, [])
+    for content in contents:
         if content is not None:
             place.write_json(path, content)
         process = subprocess.run(

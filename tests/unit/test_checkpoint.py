@@ -6,15 +6,17 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from scaling_core.errors import CheckpointError
 from scaling_core.lab.checkpoint import Checkpoints
 from scaling_core.lab.tensors import read_tensors, write_tensors
 
-TENSORS = {
+TENSORS: dict[str, NDArray[Any]] = {
     "w.a": np.arange(12, dtype=np.float32).reshape(3, 4),
     "w.empty": np.zeros((0, 3), dtype=np.float32),
     "scalar": np.array(2.5, dtype=np.float64),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,8 @@ def model(shape: Shape = SHAPE, seed: int = 0) -> GPT:
     return GPT(shape, vocab_size=256, context=CONTEXT, seed=seed)
 
 
-def stepper(device: Device | None = None, **changes: object) -> Stepper:
-    given: dict[str, object] = {
+def stepper(device: Device | None = None, **changes: Any) -> Stepper:
+    given: dict[str, Any] = {
         "vocab_size": 256,
         "context": CONTEXT,
         "seed": 0,
@@ -37,7 +38,7 @@ def stepper(device: Device | None = None, **changes: object) -> Stepper:
         "batch_sequences": 12,
         "device": device or Device("cpu"),
     }
-    return Stepper(SHAPE, **{**given, **changes})  # type: ignore[arg-type]
+    return Stepper(SHAPE, **{**given, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ def test_chunks_cover_a_batch_evenly() -> None:
     assert chunks(7, 2) == [(0, 1), (1, 3), (3, 5), (5, 7)]
 
 
-def trained(steps: int = 5, **changes: object) -> tuple[list[float], dict[str, np.ndarray]]:
+def trained(steps: int = 5, **changes: Any) -> tuple[list[float], dict[str, np.ndarray]]:
     one = stepper(**changes)
     try:
         windows = one.to_device(WINDOWS)
@@ -147,7 +148,7 @@ def test_the_step_is_adamw_with_a_clipped_gradient_and_decay_on_matrices_only() 
                 group["lr"] = 3e-3
             expected = reference.losses(windows).mean()
             adam.zero_grad()
-            expected.backward()
+            torch.autograd.backward(expected)
             torch.nn.utils.clip_grad_norm_(reference.parameters(), 1.0)
             adam.step()
             assert float(loss) == pytest.approx(expected.item(), rel=1e-5)
@@ -256,9 +257,18 @@ def test_devices_are_resolved_or_refused_in_a_sentence(monkeypatch: pytest.Monke
 
 def test_the_seam_calls_each_backend_as_it_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name, value in (("driver_allocated_memory", 7), ("recommended_max_memory", 9), ("synchronize", None)):
-        monkeypatch.setattr(torch.mps, name, lambda name=name, value=value: (called.append(name), value)[1])
-    monkeypatch.setattr(torch.mps, "empty_cache", lambda: called.append("empty_cache"))
+
+    def answer(name: str, value: int | None) -> None:
+        def call() -> int | None:
+            called.append(name)
+            return value
+
+        monkeypatch.setattr(torch.mps, name, call)
+
+    answer("driver_allocated_memory", 7)
+    answer("recommended_max_memory", 9)
+    answer("synchronize", None)
+    answer("empty_cache", None)
     mps = Device("mps")
     assert (mps.memory(), mps.memory_limit()) == (7, 9)
     mps.synchronize()

@@ -51,11 +51,13 @@ def test_heads_are_sixteen_to_sixty_four_wide() -> None:
 def test_batches_and_rates_follow_the_size() -> None:
     batches = [rules.batch_sequences(n, 128) for n in sizes()]
     assert batches == sorted(batches)
-    assert batches[0] == 8
-    assert 768 <= batches[-1] <= 1024
+    assert batches[0] == 4
+    assert batches[-1] == 1024
+    assert rules.batch_sequences(10**8, 1024) == rules.batch_sequences(10**8, 128) / 8
     rates = [rules.learning_rate(n) for n in sizes()]
     assert rates == sorted(rates, reverse=True)
-    assert 5e-4 < rates[-1] < 2e-3
+    assert 5e-4 < rates[-1] < 1e-3
+    assert rates[0] == 1e-2
     assert [rules.beta2(tokens) for tokens in (1, 512, 1024, 10**6)] == [0.99, 0.975, 0.95, 0.95]
 
 

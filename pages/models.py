@@ -1,0 +1,73 @@
+"""GPT-3 against Chinchilla: the models people know, on one plane, under one law and under every law."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from scaling_core.catalog import Preset, models, presets
+from scaling_core.laws import Law
+from scaling_core.optimum import Verdict, judge
+from scaling_core.ui.charts import show
+from scaling_core.ui.law_picker import law_line, law_picker, warn_of
+from scaling_core.ui.page import answer, note, page, section
+from scaling_core.ui.words import every_law, opening_of_models, short_name, verdict_table
+from scaling_core.viz.laws import Mark
+from scaling_core.viz.models import frontiers, nd_plane, verdict_grid
+from scaling_core.viz.theme import Theme
+
+STRONG = ("gpt3", "chinchilla")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def under_every_law() -> list[tuple[str, list[Verdict]]]:
+    """Each model's verdict under each published law in N and D, in the order of the catalogue."""
+    return [(m.name, [judge(p.joint, m.N, m.tokens) for p in presets("joint")]) for m in models()]
+
+
+def plane(published: Preset | None, law: Law, theme: Theme) -> None:
+    """The models on the plane, with the frontier of the chosen law drawn strongest."""
+    marks = [Mark(name=m.name, N=m.N, D=m.tokens, strong=m.id in STRONG) for m in models()]
+    show(
+        nd_plane(marks, frontiers(presets("joint"), published.id if published else None, own=law), theme),
+        "plane",
+        alt="Models on the plane of parameters and tokens, with budgets, the 20 to 1 line and each law's frontier.",
+    )
+    note(
+        "Falling lines are budgets in FLOP. A model above a law's line is smaller than optimal for its compute, one "
+        "below it too large for its data. Kaplan's line appears twice: the optimum of the joint law, and the "
+        "allocation that the paper printed, which came from runs stopped early. "
+        "A law without a line here puts it outside the plot."
+    )
+
+
+with page("models") as theme:
+    with st.sidebar:
+        published, law = law_picker("law", url=True)
+    verdicts = [(m.name, judge(law, m.N, m.tokens)) for m in models()]
+    table = under_every_law()
+    names = [short_name(p) for p in presets("joint")]
+    question, sentence, detail = opening_of_models(dict(table)["GPT-3"], presets("joint"))
+    answer(question, sentence, detail, law_line(published))
+    warn_of(published)
+    plane(published, law, theme)
+    section(
+        "Every model under the chosen law",
+        "What each model spent, what the law predicts for it, and the best that its compute could have bought.",
+    )
+    verdict_table(verdicts)
+    section("Every model under every law", every_law(dict(table)["GPT-3"], presets("joint")))
+    show(
+        verdict_grid(table, names, theme),
+        "grid",
+        alt="The share of compute each model left on the table under each published law.",
+    )
+    note(
+        "The percentage is the share of the model's compute that a compute-optimal model of the same loss would not "
+        "have needed. Near: less than a tenth. Compute-optimal means training alone: a model that will be used "
+        "a great deal is made smaller on purpose."
+    )
+    note(
+        "Not shown, since their training tokens were never published: "
+        + ", ".join(m.name for m in models(unknown_tokens=True) if m.D is None)
+        + ". The Talk column follows the printed slides, whose constants describe no language model."
+    )

@@ -1,0 +1,57 @@
+"""The constants of the law forms as a person meets them: their signs, their meaning, and the reach of their sliders."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constant:
+    """One constant on the page: its sign, what it is, the slider's range in `unit`s, and what a number may be."""
+
+    symbol: str
+    meaning: str
+    low: float
+    high: float
+    step: float
+    least: float
+    most: float
+    unit: float = 1.0
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the slider: those of its step."""
+        return max(0, -math.floor(math.log10(self.step)))
+
+    @property
+    def label(self) -> str:
+        """The sign in bold, and what it stands for."""
+        name, _, index = self.symbol.partition("_")
+        return f"$\\mathrm{{{name}}}_{{{index}}}$ {self.meaning}" if index else f"**{self.symbol}** {self.meaning}"
+
+
+CONSTANTS: dict[str, dict[str, Constant]] = {
+    "chinchilla": {
+        "E": Constant(symbol="E", meaning="irreducible loss", low=0, high=3, step=0.01, least=0, most=100),
+        "A": Constant(symbol="A", meaning="cost of finite size", low=1, high=3000, step=1, least=1e-6, most=1e9),
+        "B": Constant(symbol="B", meaning="cost of finite data", low=1, high=3000, step=1, least=1e-6, most=1e9),
+        "alpha": Constant(symbol="α", meaning="gain from size", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
+        "beta": Constant(symbol="β", meaning="gain from data", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
+    },
+    "kaplan": {
+        "N_c": Constant(
+            symbol="N_c", meaning="size scale, T", low=1, high=200, step=0.1, least=1e6, most=1e24, unit=1e12
+        ),
+        "D_c": Constant(
+            symbol="D_c", meaning="data scale, T", low=1, high=200, step=0.1, least=1e6, most=1e24, unit=1e12
+        ),
+        "alpha_N": Constant(
+            symbol="α_N", meaning="gain from size", low=0.02, high=0.4, step=0.001, least=0.005, most=3
+        ),
+        "alpha_D": Constant(
+            symbol="α_D", meaning="gain from data", low=0.02, high=0.4, step=0.001, least=0.005, most=3
+        ),
+    },
+}
+"""By form and by the name of the constant, in the order of the formula."""

@@ -1,0 +1,156 @@
+"""The calculator page: it opens answered, follows the law, and answers bad input with a sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from scaling_core.catalog import model, preset
+from scaling_core.optimum import judge, optimal_for_compute
+from scaling_core.units import format_loss, format_quantity
+from tests.page_helpers import field_errors, law_choice, law_field, law_slider, words
+
+
+@pytest.fixture
+def page(project: Path) -> AppTest:
+    """The page as a visitor first sees it."""
+    app = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def test_it_opens_on_the_question_of_the_talk_answered(page: AppTest) -> None:
+    gpt3 = model("gpt3")
+    verdict = judge(preset("hoffmann2022").joint, gpt3.N, gpt3.tokens)
+    text = words(page)
+    assert "Yes: its compute was better spent on" in text
+    assert format_quantity(verdict.optimum.N) in text
+    assert format_loss(verdict.loss) in text
+    assert "Chinchilla" in text
+    assert len(page.get("vega_lite_chart")) == 5
+
+
+@pytest.mark.parametrize(
+    "id", ["hoffmann2022-printed", "besiroglu2024", "kaplan2020-joint", "talk-slides", "study-notes"]
+)
+def test_another_law_changes_every_number(page: AppTest, id: str) -> None:
+    before = words(page)
+    law_choice(page).set_value(id).run()
+    assert not page.exception
+    assert not page.error
+    best = optimal_for_compute(preset(id).joint, 3.15e23)
+    after = words(page)
+    assert after != before
+    assert format_loss(best.loss) in after
+    assert format_quantity(best.N) in after
+
+
+def test_the_verdict_hangs_on_the_constants(page: AppTest) -> None:
+    assert "under-trained" in words(page)
+    law_choice(page).set_value("study-notes").run()
+    text = words(page)
+    assert "No, it was too small" in text
+    assert "Not a fit of any data" in text
+
+
+def test_source_convention_and_range_are_always_there(page: AppTest) -> None:
+    assert "N counts every parameter; fitted on 70M to 16B parameters and 5B to 500B tokens" in words(page)
+    law_choice(page).set_value("kaplan2020-joint").run()
+    text = words(page)
+    assert "N leaves the embeddings out" in text
+    assert "read in a secondary source" in text
+
+
+def test_what_lies_outside_the_range_is_called_an_extrapolation(page: AppTest) -> None:
+    assert re.search(r"175B parameters lie [\d.]+ times above the runs behind this law", words(page))
+    page.text_input(key="N").set_value("1B")
+    page.text_input(key="D").set_value("20B").run()
+    assert "1B parameters lie" not in words(page)
+
+
+@pytest.mark.parametrize("key", ["N", "D", "C"])
+@pytest.mark.parametrize("text", ["nan", "-1", "abc", "1e400", "0", "inf", "", "70B; drop", "<b>7</b>"])
+def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest, key: str, text: str) -> None:
+    before = len(page.get("vega_lite_chart"))
+    page.text_input(key=key).set_value("2e12" if key != "C" else "2e22").run()
+    good = words(page)
+    page.text_input(key=key).set_value(text).run()
+    assert not page.exception
+    assert not page.error
+    assert len(field_errors(page)) == 1
+    assert {"N": "parameters", "D": "tokens", "C": "compute"}[key] in field_errors(page)[0]
+    assert len(page.get("vega_lite_chart")) == before
+    figures = re.findall(r"\d+\.\d{3}", good)
+    assert figures
+    assert all(number in words(page) for number in figures)
+
+
+def test_a_slider_and_its_number_move_together_and_make_the_law_ones_own(page: AppTest) -> None:
+    law_slider(page, "alpha").set_value(0.4).run()
+    assert law_choice(page).value == "own"
+    assert law_field(page, "alpha").value == "0.4"
+    law_field(page, "beta").set_value("0.31").run()
+    assert law_slider(page, "beta").value == pytest.approx(0.31)
+    assert "Your own constants" in words(page)
+    page.button(key="law~reset").click().run()
+    assert law_choice(page).value == "hoffmann2022"
+    assert law_field(page, "alpha").value == "0.33917084"
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "abc", "1e400", ""])
+def test_a_constant_refuses_what_is_no_constant(page: AppTest, text: str) -> None:
+    law_field(page, "A").set_value(text).run()
+    assert not page.exception
+    assert not page.error
+    assert law_choice(page).value == "hoffmann2022"
+    assert len(field_errors(page)) == 1
+    assert "A: got" in field_errors(page)[0]
+
+
+def test_constants_without_a_meaningful_optimum_are_said_in_a_sentence(page: AppTest) -> None:
+    for key, text in (("A", "1e9"), ("B", "1e-6"), ("alpha", "0.005"), ("beta", "3")):
+        law_field(page, key).set_value(text).run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert "under this law its optimum has less than one" in page.error[0].value
+
+
+def test_a_law_in_the_address(project: Path) -> None:
+    app = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60)
+    app.query_params["law"] = "study-notes"
+    app.run()
+    assert law_choice(app).value == "study-notes"
+    assert "No, it was too small" in words(app)
+
+
+def test_an_unknown_law_in_the_address_is_named(project: Path) -> None:
+    app = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60)
+    app.query_params["law"] = "<script>"
+    app.run()
+    assert not app.exception
+    assert law_choice(app).value == "hoffmann2022"
+    assert any("law in the address" in sentence for sentence in field_errors(app))
+
+
+def test_a_stale_message_for_the_picker_cannot_undo_a_slider(page: AppTest) -> None:
+    before = law_choice(page).key
+    law_slider(page, "alpha").set_value(0.36).run()
+    assert law_choice(page).key != before
+    law_slider(page, "alpha").set_value(0.37).run()
+    assert law_choice(page).value == "own"
+    assert law_field(page, "alpha").value == "0.37"
+
+
+def test_ones_own_constants_survive_a_visit_to_another_page(project: Path) -> None:
+    app = AppTest.from_file(str(project / "streamlit_app.py"), default_timeout=120).run()
+    law_slider(app, "beta").set_value(0.33).run()
+    app.text_input(key="C").set_value("2e22").run()
+    app.switch_page("pages/models.py").run()
+    assert law_choice(app).value == "own"
+    assert law_field(app, "beta").value == "0.33"
+    app.switch_page("pages/calculator.py").run()
+    assert law_slider(app, "beta").value == pytest.approx(0.33)
+    assert app.text_input(key="C").value == "2e22"

@@ -1,0 +1,69 @@
+"""The models page: every model under the chosen law, and every law on every model."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from scaling_core.catalog import model, models, preset, presets
+from scaling_core.optimum import judge
+from tests.page_helpers import blocks, law_choice, law_slider, words
+
+
+@pytest.fixture
+def page(project: Path) -> AppTest:
+    """The page as a visitor first sees it."""
+    app = AppTest.from_file(str(project / "pages" / "models.py"), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def test_every_model_with_known_tokens_has_a_row(page: AppTest) -> None:
+    table = next(block for block in blocks(page) if "<table" in block)
+    assert table.count("<tr>") == 1 + len(models())
+    for known in models():
+        assert f"<td>{known.name}</td>" in table
+
+
+def test_models_without_published_tokens_are_named(page: AppTest) -> None:
+    assert "never published: GPT-2 1.5B, Mistral 7B" in words(page)
+
+
+def test_the_page_says_that_the_verdict_hangs_on_the_constants(page: AppTest) -> None:
+    gpt3 = model("gpt3")
+    kind = [p for p in presets("joint") if judge(p.joint, gpt3.N, gpt3.tokens).status != "under-trained"]
+    assert "study-notes" in [p.id for p in kind]
+    text = words(page)
+    assert "GPT-3 is not under-trained" in text
+    assert "The verdict hangs on the constants" in text
+    assert "Notes" in text.split("GPT-3 is not under-trained")[1]
+
+
+def test_the_table_follows_the_law(page: AppTest) -> None:
+    gpt3 = model("gpt3")
+    for id in ("hoffmann2022", "study-notes"):
+        law_choice(page).set_value(id).run()
+        assert not page.exception
+        assert not page.error
+        status = judge(preset(id).joint, gpt3.N, gpt3.tokens).status
+        cells = re.search(r"<td>GPT-3</td>.*?</tr>", " ".join(blocks(page)))
+        assert cells is not None
+        assert status in cells[0]
+
+
+def test_a_law_with_a_warning_shows_it(page: AppTest) -> None:
+    law_choice(page).set_value("talk-slides").run()
+    assert "cannot describe a language model" in words(page)
+
+
+def test_own_constants_have_a_line_of_their_own(page: AppTest) -> None:
+    law_slider(page, "beta").set_value(0.33).run()
+    assert not page.exception
+    assert not page.error
+    spec = json.loads(page.get("vega_lite_chart")[0].proto.spec)
+    assert spec["layer"]
+    assert "Your own constants" in words(page)
