@@ -22,7 +22,7 @@ from scaling_core.lab.rules import BETA1, CLIP_NORM, WEIGHT_DECAY
 from scaling_core.lab.spec import Shape
 
 MAX_WORKERS = 8
-LEAST_SEQUENCES = 4
+LEAST_SEQUENCES = 2
 """A thread is given at least this many sequences."""
 LARGE_PARAMETERS = 1_000_000
 """From here on single operations are worth sharing between cores: the optimiser's, and those of spare cores."""

@@ -71,7 +71,7 @@ def styles(theme: Theme) -> str:
 [class*="st-key-lab-plot-"] {{ overflow: hidden; }}
 @media (min-height: 900px) {{
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-lab-plot-"]), [class*="st-key-lab-plot-"] {{
-    height: 46vh !important; }}
+    height: 46vh !important; flex-basis: 46vh !important; }}
 }}
 @media (min-width: 900px) {{
   [data-testid="stVerticalBlock"]:has(> .st-key-lab-chooser),

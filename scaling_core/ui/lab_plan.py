@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,15 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
         return Refused(sentence=lab_words.sentence(failed), key=corpus_key)
     text: Corpus = reading.result()
     try:
-        plan = make_plan(make_spec(choice.mode, calibration, corpus), calibration, unique_tokens=text.train_bytes)
+        plan = _plan(choice.mode, calibration, corpus, text.train_bytes)
     except ScalingError as error:
         return Refused(sentence=str(error), key=measure_key)
     return Ready(plan=plan, calibration=calibration, corpus=text)
+
+
+@lru_cache(maxsize=32)
+def _plan(mode: Mode, calibration: Calibration, corpus: CorpusSpec, unique_tokens: int) -> Plan:
+    return make_plan(make_spec(mode, calibration, corpus), calibration, unique_tokens=unique_tokens)
 
 
 def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -> None:

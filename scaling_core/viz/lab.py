@@ -156,8 +156,8 @@ def law_chart(
     )
     curve = law.mark_line(clip=True, strokeWidth=theme.thin_width + 0.7).encode(y=y, color=_colour("line", lines))
     named = alt.Chart(alt.NamedData(name="names")).encode(x=x_of_law, y=y, text="line:N")
-    rightwards = against == "compute"
-    _, names = _words(named, theme, _colour("line", lines), rightwards=rightwards, dy=-7 if rightwards else 0)
+    beside = against == "size"
+    names = _words(named, theme, _colour("line", lines), rightwards=not beside, dx=6, dy=0 if beside else -9)
     tips = [
         alt.Tooltip("label:N", title="parameters"),
         alt.Tooltip("horizon:Q", title="tokens per parameter"),
@@ -174,11 +174,11 @@ def law_chart(
     layers = alt.layer(
         band,
         curve,
-        names,
         fitted.transform_filter("!datum.held_out"),
         bars.encode(y=y_low, y2="high:Q"),
         _diamond(foretold, theme),
         held.transform_filter("datum.held_out"),
+        *names,
     )
     return _spec(layers, theme, height)
 
@@ -200,7 +200,7 @@ def _diamond(chart: alt.Chart, theme: Theme) -> alt.Chart:
 def _words(
     chart: alt.Chart, theme: Theme, colour: Any, *, rightwards: bool = True, dx: int = 7, dy: int = 0
 ) -> tuple[alt.Chart, alt.Chart]:
-    """Names beside lines, over a halo of the background that keeps them legible where lines pass."""
+    """Names beside lines, over a thin halo of the background that keeps them legible where lines pass."""
     halo, text = (
         chart.mark_text(
             align="left" if rightwards else "right",
@@ -212,7 +212,7 @@ def _words(
             stroke=stroke,
             strokeWidth=width,
         )
-        for stroke, width in ((theme.background, 5), (None, 0))
+        for stroke, width in ((theme.background, 4), (None, 0))
     )
     return halo.encode(color=alt.value(theme.background)), text.encode(color=colour)
 
