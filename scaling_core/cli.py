@@ -7,7 +7,6 @@ on stderr that names the field, the value seen and what is allowed; anything els
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,12 +18,10 @@ from scaling_core.errors import CorpusError, FitError, InputError, ScalingError
 from scaling_core.flops import training_flops
 from scaling_core.laws import PowerLaw
 from scaling_core.optimum import optimal
-from scaling_core.output import writable_folder, write_files
+from scaling_core.output import print_json, say, table, writable_folder, write_files
 from scaling_core.units import format_flops, format_loss, format_quantity, parse_count, parse_quantity
 
 if TYPE_CHECKING:
-    from scaling_core.demo import DemoResult
-
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BAD_INPUT = 2
@@ -130,42 +127,28 @@ def _add_demo(commands: SubParsers) -> None:
     demo.add_argument("--theme", choices=("light", "dark"), default="light", help="of the figures")
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(value, allow_nan=False))
-
-
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns aligned, two spaces apart."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _say(notes: Sequence[str]) -> None:
-    for note in notes:
-        print(note, file=sys.stderr)
-
-
 def _laws(args: argparse.Namespace) -> int:
     rows = [preset.to_dict() for preset in catalog.presets(args.kind)]
     if args.json:
-        _print_json(rows)
+        print_json(rows)
         return 0
-    _table(
-        [
-            ("id", "form", "constants", "source"),
-            *(
-                (
-                    row["id"],
-                    row["form"],
-                    " ".join(f"{name}={value:.6g}" for name, value in row["constants"].items()),
-                    row["source"] + (" [secondary source]" if row["secondary"] else ""),
-                )
-                for row in rows
-            ),
-        ]
+    print(
+        table(
+            [
+                ("id", "form", "constants", "source"),
+                *(
+                    (
+                        row["id"],
+                        row["form"],
+                        " ".join(f"{name}={value:.6g}" for name, value in row["constants"].items()),
+                        row["source"] + (" [secondary source]" if row["secondary"] else ""),
+                    )
+                    for row in rows
+                ),
+            ]
+        )
     )
-    _say([f"{row['id']}: {row['warning']}" for row in rows if row["warning"]])
+    say(*(f"{row['id']}: {row['warning']}" for row in rows if row["warning"]))
     return 0
 
 
@@ -200,17 +183,19 @@ def _predict(args: argparse.Namespace) -> int:
     notes = _notes(preset, N=N, D=D, C=C)
     if args.json:
         head = {"law": preset.id, "convention": preset.convention, "params": N, "tokens": D}
-        _print_json({**head, "loss": loss, "flops": flops, "terms": terms, "notes": notes})
+        print_json({**head, "loss": loss, "flops": flops, "terms": terms, "notes": notes})
         return 0
-    _table(
-        [
-            ("loss", f"{format_loss(loss)} nats per token"),
-            *((f"  term {name}", format_loss(value)) for name, value in terms.items()),
-            *([] if flops is None else [("compute", format_flops(flops))]),
-            ("law", f"{preset.name} ({preset.source}; {preset.convention} parameters)"),
-        ]
+    print(
+        table(
+            [
+                ("loss", f"{format_loss(loss)} nats per token"),
+                *((f"  term {name}", format_loss(value)) for name, value in terms.items()),
+                *([] if flops is None else [("compute", format_flops(flops))]),
+                ("law", f"{preset.name} ({preset.source}; {preset.convention} parameters)"),
+            ]
+        )
     )
-    _say(notes)
+    say(*notes)
     return 0
 
 
@@ -236,19 +221,21 @@ def _optimal(args: argparse.Namespace) -> int:
         answer = {"params": found.N, "tokens": found.D, "compute": found.C, "loss": found.loss}
         answer["tokens_per_param"] = found.tokens_per_param
         head = {"law": preset.id, "convention": preset.convention}
-        _print_json({**head, **answer, "published_allocation": published, "notes": notes})
+        print_json({**head, **answer, "published_allocation": published, "notes": notes})
         return 0
-    _table(
-        [
-            ("params", format_quantity(found.N)),
-            ("tokens", format_quantity(found.D)),
-            ("compute", format_flops(found.C)),
-            ("loss", f"{format_loss(found.loss)} nats per token"),
-            ("tokens per param", format_quantity(found.tokens_per_param)),
-            ("law", f"{preset.name} ({preset.source}; {preset.convention} parameters)"),
-        ]
+    print(
+        table(
+            [
+                ("params", format_quantity(found.N)),
+                ("tokens", format_quantity(found.D)),
+                ("compute", format_flops(found.C)),
+                ("loss", f"{format_loss(found.loss)} nats per token"),
+                ("tokens per param", format_quantity(found.tokens_per_param)),
+                ("law", f"{preset.name} ({preset.source}; {preset.convention} parameters)"),
+            ]
+        )
     )
-    _say(notes)
+    say(*notes)
     return 0
 
 
@@ -261,22 +248,24 @@ def _fit(args: argparse.Namespace) -> int:
     points = read_csv(Path(args.file))
     result = fit_law(points, form=args.form, objective=args.objective, delta=delta, bootstrap=bootstrap, seed=seed)
     if args.json:
-        _print_json({"approach": args.approach, **result.to_dict()})
+        print_json({"approach": args.approach, **result.to_dict()})
         return 0
-    _say(result.warnings)
+    say(*result.warnings)
     rows = [("constant", "value", f"{result.level:.0%} interval")]
     named = {**result.constants, **result.exponents}
     intervals = {**result.intervals, **result.exponent_intervals}
     for name, value in named.items():
         low, high = intervals.get(name, (None, None))
         rows.append((name, f"{value:.6g}", "" if low is None else f"{low:.6g} to {high:.6g}"))
-    _table(rows)
+    print(table(rows))
     print(f"{result.n} runs, {result.objective} = {result.value:.9g}, residual sd {result.scale:.3g} in log loss")
     return 0
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from scaling_core.demo import DemoSpec, run_demo
+    from scaling_core.demo import DemoSpec, run_demo, to_json
+    from scaling_core.viz.demo import figure_files
+    from scaling_core.viz.theme import theme_of
 
     spec = DemoSpec.of_preset(
         args.law,
@@ -292,39 +281,23 @@ def _demo(args: argparse.Namespace) -> int:
     bootstrap = parse_count(args.bootstrap, field="bootstrap", maximum=10_000)
     folder = writable_folder(args.out)
     result = run_demo(spec, bootstrap=bootstrap)
-    files = [str(path) for path in _write_demo(result, folder, args.theme)]
+    contents = {"results.json": to_json(result).encode(), **figure_files(result, theme_of(args.theme))}
+    files = [str(path) for path in write_files(folder, contents)]
     if args.json:
-        _print_json({"out": str(folder), "files": files, "constants": result.fit.constants, "seed": spec.seed})
+        print_json({"out": str(folder), "files": files, "constants": result.fit.constants, "seed": spec.seed})
         return 0
-    _say(result.fit.warnings)
-    _table(
-        [
-            ("constant", "planted", "fitted"),
-            *((name, f"{r.planted:.6g}", f"{r.fitted:.6g}") for name, r in result.recovery.items()),
-        ]
+    say(*result.fit.warnings)
+    print(
+        table(
+            [
+                ("constant", "planted", "fitted"),
+                *((name, f"{r.planted:.6g}", f"{r.fitted:.6g}") for name, r in result.recovery.items()),
+            ]
+        )
     )
     for path in files:
         print(path)
     return 0
-
-
-def _write_demo(result: DemoResult, folder: Path, mode: str) -> list[Path]:
-    """results.json, and both figures as PNG and SVG."""
-    from scaling_core.demo import to_json
-    from scaling_core.viz.demo import chinchilla_optimal, four_panels
-    from scaling_core.viz.export import svg_to_png, to_svg
-    from scaling_core.viz.theme import theme_of
-
-    theme = theme_of(mode)
-    contents: dict[str, bytes] = {"results.json": to_json(result).encode()}
-    for name, draw in (
-        ("scaling_laws_with_theory", four_panels),
-        ("chinchilla_optimal_scaling", chinchilla_optimal),
-    ):
-        svg = to_svg(draw(result, theme))
-        contents[f"{name}.png"] = svg_to_png(svg, scale=2.0)
-        contents[f"{name}.svg"] = svg.encode()
-    return write_files(folder, contents)
 
 
 def _join_negatives(argv: Sequence[str]) -> list[str]:

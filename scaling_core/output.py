@@ -1,13 +1,34 @@
-"""Files that a command leaves behind: a folder that can be written to, and files that appear whole or not at all."""
+"""What a command leaves behind: JSON, tables and sentences on the terminal, and files that are whole or not there."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scaling_core.errors import InputError
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout; raises ValueError for a number that JSON does not have."""
+    print(json.dumps(value, allow_nan=False))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length as lines of aligned columns, two spaces apart."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def say(*sentences: str) -> None:
+    """Messages to the person, on stderr, a line each."""
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def writable_folder(text: str, *, field: str = "out") -> Path:

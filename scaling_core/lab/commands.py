@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from scaling_core.lab.corpus import load_corpus
 from scaling_core.lab.plan import make_plan, make_spec, mode_rule
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import MODES, CorpusSpec, Mode
+from scaling_core.output import print_json, say, table
 from scaling_core.runs import place, results, supervisor
 from scaling_core.runs.calibrations import calibration, check_device
 from scaling_core.runs.liveness import shown_state
@@ -90,7 +90,7 @@ def _make(args: argparse.Namespace) -> tuple[Plan, bool]:
     home = place.home()
     text = load_corpus(corpus, home / "corpora")
     if args.measure or calibration(home, args.device) is None:
-        _say(f"Measuring {args.device}: about ten seconds, once for this machine.")
+        say(f"Measuring {args.device}: about ten seconds, once for this machine.")
     measured = supervisor.measure(args.device, home, again=args.measure)
     spec = make_spec(mode, measured, corpus, seed or 0, sizes=sizes, minutes=minutes, held_out=held_out)
     plan = make_plan(spec, measured, unique_tokens=text.train_bytes, asked_seconds=rule.seconds)
@@ -103,15 +103,15 @@ def _plan(args: argparse.Namespace) -> int:
     plan, _ = _make(args)
     if args.json:
         return _print_json(report.plan_dict(plan))
-    print(report.table(report.plan_rows(plan)))
+    print(table(report.plan_rows(plan)))
     print(f"{plan.spec.id} on {plan.spec.device}: {len(plan.runs)} runs, about {format_duration(plan.seconds)} in all")
-    _say(*plan.warnings)
+    say(*plan.warnings)
     return 0
 
 
 def _start(args: argparse.Namespace) -> int:
     plan, seed_given = _make(args)
-    _say(*plan.warnings)
+    say(*plan.warnings)
     home = place.home()
     return _follow(lambda: supervisor.start(plan, home, seed_given=seed_given), args, home)
 
@@ -126,7 +126,7 @@ def _follow(begin: Callable[[], supervisor.Started], args: argparse.Namespace, h
     try:
         started = begin()
     except KeyboardInterrupt:
-        _say("No longer watching; a process that was started already goes on untouched: `lab list` shows it.")
+        say("No longer watching; a process that was started already goes on untouched: `lab list` shows it.")
         return 130
     head = {"sweep": started.sweep, "pid": started.pid, "message": started.message}
     if not args.wait:
@@ -137,7 +137,7 @@ def _follow(begin: Callable[[], supervisor.Started], args: argparse.Namespace, h
     try:
         status = _wait(started.sweep, home)
     except KeyboardInterrupt:
-        _say(
+        say(
             f"No longer watching; the training goes on untouched: `lab status {started.sweep}`, "
             f"`lab stop {started.sweep}`."
         )
@@ -162,17 +162,17 @@ def _wait(sweep: str, home: Path) -> SweepStatus:
                 happened = store.events(sweep)
             status = supervisor.status(sweep, home)
         except StoreError as error:  # locked for a moment, say: the training does not depend on our looking
-            _say(str(error))
+            say(str(error))
             time.sleep(4 * POLL_SECONDS)
             continue
-        _say(*(event.text for event in happened[events:]))
+        say(*(event.text for event in happened[events:]))
         events = len(happened)
         for run in status.runs:
             if run.state in ("finished", "failed") and run.id not in told:
                 told.add(run.id)
                 left = "" if status.seconds_left is None else f", about {format_duration(status.seconds_left)} left"
                 what = f"loss {run.loss:.4f}" if run.loss is not None else f"failed: {run.message}"
-                _say(f"{run.id}: {what}, {len(told)} of {len(status.runs)} runs{left}")
+                say(f"{run.id}: {what}, {len(told)} of {len(status.runs)} runs{left}")
         if status.state != "running":
             return status
         time.sleep(POLL_SECONDS)
@@ -194,7 +194,7 @@ def _list(args: argparse.Namespace) -> int:
     if not known:
         print("No sweep yet; `lab start` trains one.")
         return 0
-    print(report.table(report.list_rows(known)))
+    print(table(report.list_rows(known)))
     return 0
 
 
@@ -215,7 +215,7 @@ def _delete(args: argparse.Namespace) -> int:
             raise InputError("delete", args.sweep, "without a terminal to ask on, --yes must say that it is meant")
         print(f"Delete {args.sweep} with its checkpoints and results? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            _say("Nothing was deleted.")
+            say("Nothing was deleted.")
             return 1
     supervisor.delete(args.sweep, home)
     if args.json:
@@ -233,22 +233,17 @@ def _results(args: argparse.Namespace) -> int:
     found = results.results(args.sweep)
     if args.json:
         return _print_json(found)
-    print(report.table(report.point_rows(found)))
+    print(table(report.point_rows(found)))
     if found["fit"] is None:
-        _say(found["fit_note"])
+        say(found["fit_note"])
     else:
-        print(report.table(report.constant_rows(found["fit"])))
-        _say(*found["fit"]["warnings"])
+        print(table(report.constant_rows(found["fit"])))
+        say(*found["fit"]["warnings"])
     for line in report.prediction_lines(found):
         print(line)
     return 0
 
 
 def _print_json(value: dict[str, Any]) -> int:
-    print(json.dumps(results.plain(value), allow_nan=False))
+    print_json(results.plain(value))
     return 0
-
-
-def _say(*sentences: str) -> None:
-    for sentence in sentences:
-        print(sentence, file=sys.stderr, flush=True)

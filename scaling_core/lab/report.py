@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scaling_core.lab.records import Plan
+from scaling_core.output import table
 from scaling_core.runs.progress import SweepStatus
 from scaling_core.units import format_bytes, format_duration, format_flops, format_quantity
 
@@ -137,11 +138,3 @@ def status_text(status: SweepStatus) -> str:
         loss = "" if run.loss is None else f"{run.loss:.4f}"
         rows.append((run.id, run.state, format_quantity(run.tokens), loss))
     return "\n".join((*lines, table(rows)))
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned, two spaces apart."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

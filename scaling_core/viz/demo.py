@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_core.demo import DemoResult, IsoFlop, Slice
 from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log_x, log_y, nice_domain, power_of_ten
+from scaling_core.viz.export import svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text, named_points, spread, to_pixels
 from scaling_core.viz.laws import LOSS
@@ -292,3 +293,13 @@ def _optimal_template(theme: Theme) -> AltairChart:
         .properties(height=OPTIMAL_HEIGHT, width="container")
     )
     return themed(chart, theme)
+
+
+def figure_files(result: DemoResult, theme: Theme) -> dict[str, bytes]:
+    """Both figures as PNG (two pixels to a point) and SVG, by file name."""
+    files: dict[str, bytes] = {}
+    for name, draw in (("scaling_laws_with_theory", four_panels), ("chinchilla_optimal_scaling", chinchilla_optimal)):
+        svg = to_svg(draw(result, theme))
+        files[f"{name}.png"] = svg_to_png(svg, scale=2.0)
+        files[f"{name}.svg"] = svg.encode()
+    return files

@@ -284,7 +284,7 @@ def test_memory_that_runs_out_halves_the_micro_batch(text: Path, lab_home: Path)
     plan = make_plan(text)
     code, said = train(lab_home, plan, VANISH.format(message="DefaultCPUAllocator: can't allocate memory"))
     assert code == 0, said
-    assert "is now worked through 2 at a time" in events(lab_home, plan)
+    assert "is now worked through 1 at a time, with the same result" in events(lab_home, plan)
 
 
 def test_a_bug_is_stored_as_a_sentence_and_its_trace_goes_to_the_log(text: Path, lab_home: Path) -> None:
