@@ -1,13 +1,13 @@
 """Errors whose text is one sentence for a person: what, the value seen, what is allowed, what to do.
 
-    ScalingError              anything the reader can be told in a sentence
-    ├── InputError            a field holds what it may not (the command line exits with 2)
-    ├── FitError              the data cannot carry the fit that was asked for
-    ├── CorpusError           a text cannot be read, or is too small to train on
-    ├── DeviceError           a device is absent, refused by its self-test, or has vanished
-    ├── CheckpointError       a checkpoint is torn, truncated or from another run
-    ├── StoreError            the database cannot be opened, or was written by another version
-    └── SweepError            a sweep cannot be started, stopped, resumed or deleted as asked
+ScalingError              anything the reader can be told in a sentence
+├── InputError            a field holds what it may not (the command line exits with 2)
+├── FitError              the data cannot carry the fit that was asked for
+├── CorpusError           a text cannot be read, or is too small to train on
+├── DeviceError           a device is absent, refused by its self-test, or has vanished
+├── CheckpointError       a checkpoint is torn, truncated or from another run
+├── StoreError            the database cannot be opened, or was written by another version
+└── SweepError            a sweep cannot be started, stopped, resumed or deleted as asked
 """
 
 from __future__ import annotations

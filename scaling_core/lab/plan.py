@@ -54,7 +54,7 @@ class ModeRule:
 
 MODE_RULES: dict[Mode, ModeRule] = {
     "smoke": ModeRule(seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.4),
-    "live": ModeRule(seconds=180.0, fill=0.9, sizes=5, horizons=3, least=3.0, shortest=10.0, longest=30.0, step=1.4),
+    "live": ModeRule(seconds=180.0, fill=0.92, sizes=5, horizons=3, least=2.0, shortest=5.0, longest=20.0, step=1.45),
     "quick": ModeRule(seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9),
     "standard": ModeRule(
         seconds=36_000.0, fill=0.95, sizes=7, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
@@ -232,13 +232,15 @@ def _timed(spec: SweepSpec, rung: RungPlan, calibration: Calibration) -> RungPla
 
 
 def _offered() -> list[Shape]:
-    """The shapes of `rules.ladder_shapes` and, between two of equal depth, one of the width halfway, ascending."""
+    """The shapes of `rules.ladder_shapes` and, from each up to the next, wider ones of its depth; ascending."""
     shapes = list(rules.ladder_shapes())
     for below, above in pairwise(rules.ladder_shapes()):
-        grain = 4 if above.d_model <= 64 else 16
-        width = grain * round((below.d_model + above.d_model) / (2 * grain))
-        if below.n_layer == above.n_layer and below.d_model < width < above.d_model:
-            shapes.append(Shape(n_layer=below.n_layer, d_model=width, n_head=rules.heads_for(width)))
+        grain = 2 if below.d_model < 64 else 8 if below.d_model < 128 else 32
+        for width in range(below.d_model + grain - below.d_model % grain, 4 * below.d_model, grain):
+            shape = Shape(n_layer=below.n_layer, d_model=width, n_head=rules.heads_for(width))
+            if _size(shape) >= _size(above):
+                break
+            shapes.append(shape)
     return sorted(shapes, key=_size)
 
 

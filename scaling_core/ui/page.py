@@ -53,7 +53,7 @@ def page(name: str) -> Iterator[Theme]:
 
 
 def visit() -> int:
-    """How often this session has come to a page from another: widgets of an earlier visit have forgotten all."""
+    """How often this viewer has come to a page from another: widgets of an earlier visit have forgotten all."""
     return int(st.session_state.get("~visit", 0))
 
 

@@ -34,7 +34,7 @@ def save(folder: Path, *steps: int) -> None:
         checkpoints(folder).save(step, {**TENSORS, "w.a": TENSORS["w.a"] + step}, {"partial": [0.1, step / 3]})
 
 
-def test_tensors_come_back_and_other_programs_can_read_them(tmp_path: Path) -> None:
+def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     digest = write_tensors(path, TENSORS, {"run": "r0-h5"})
     found, same = read_tensors(path)
@@ -44,12 +44,6 @@ def test_tensors_come_back_and_other_programs_can_read_them(tmp_path: Path) -> N
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
         assert found[name].shape == array.shape
-    library = pytest.importorskip("safetensors.numpy", reason="the safetensors library is not installed")
-    theirs = library.load_file(path)
-    assert all(np.array_equal(theirs[name], TENSORS[name]) for name in TENSORS)
-    library.save_file(TENSORS, tmp_path / "theirs.safetensors")
-    ours, _ = read_tensors(tmp_path / "theirs.safetensors")
-    assert all(np.array_equal(ours[name], TENSORS[name]) for name in TENSORS)
 
 
 @pytest.mark.parametrize(
