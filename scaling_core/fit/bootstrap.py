@@ -67,7 +67,7 @@ def replicate(
             deltas,
             scales=scales,
             stage_steps=4,
-            steps=600,
+            steps=3000,
             tolerance=1e-10,
         )
         thetas[start : start + size] = solution.theta

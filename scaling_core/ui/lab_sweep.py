@@ -87,7 +87,7 @@ def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
             left = "" if status.seconds_left is None else f", about {format_duration(status.seconds_left)} left"
             st.progress(min(1.0, status.fraction), text=f"{100 * status.fraction:.0f}% of the planned training{left}")
         else:
-            note(f"Trained in {format_duration(status.seconds)}. {_provenance(seen)}")
+            note(f"Trained in {format_duration(status.seconds)} on {_machine(seen)}.")
     with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if running:
             if st.button("Stop", key="lab.stop", help="Keeps everything; Resume goes on from here."):
@@ -233,8 +233,12 @@ def _provenance(seen: Snapshot) -> str:
     """Text, hash, machine, seed and id of a sweep, in one line."""
     row = seen.row
     text = f"Text: {row.corpus.get('name', 'unknown')}, SHA-256 {str(row.corpus.get('hash', ''))[:12]}"
-    machine = row.machine.get("device_name") or row.machine.get("name") or row.device
-    return f"{text}. Machine: {machine}. Seed {row.plan.spec.seed}, id {row.id}."
+    return f"{text}. Machine: {_machine(seen)}. Seed {row.plan.spec.seed}, id {row.id}."
+
+
+def _machine(seen: Snapshot) -> str:
+    row = seen.row
+    return str(row.machine.get("device_name") or row.machine.get("name") or row.device)
 
 
 def _ask(sweep: str) -> None:

@@ -27,7 +27,7 @@ LINE_POINTS = 28
 
 def rung_label(rung: RungPlan) -> str:
     """Parameters as the axis writes them, 182K: the count by which C = 6 N D."""
-    return format_quantity(rung.runs[0].params, 2)
+    return format_quantity(rung.runs[0].params)
 
 
 def horizon_label(horizon: float) -> str:
@@ -137,7 +137,7 @@ def point_frame(runs: Iterable[RunRow], plan: Plan) -> pd.DataFrame:
     rows = [
         {
             "run": run.id,
-            "label": labels.get(run.rung, format_quantity(run.params, 2)),
+            "label": labels.get(run.rung, format_quantity(run.params)),
             "horizon": run.horizon,
             "params": run.params,
             "tokens": run.tokens,
@@ -159,7 +159,7 @@ def prediction_frame(predictions: Iterable[PredictionRow], runs: Sequence[RunRow
     rows = [
         {
             "run": row.run_id,
-            "label": labels.get(known[row.run_id].rung, format_quantity(row.params, 2)),
+            "label": labels.get(known[row.run_id].rung, format_quantity(row.params)),
             "horizon": known[row.run_id].horizon,
             "params": row.params,
             "tokens": row.tokens,
