@@ -55,6 +55,7 @@ def budget(law: Law, published: Preset | None, theme: Theme) -> float:
         isoflop_chart(law, C, MARKS, theme),
         "isoflop",
         alt="Loss against parameters at five compute budgets, with the best model of each and GPT-3 and Chinchilla.",
+        grows=True,
     )
     note(
         "Along each curve the compute is the same, so a larger model sees fewer tokens. Each dot is the best model of "

@@ -53,7 +53,7 @@ class ModeRule:
 
 
 MODE_RULES: dict[Mode, ModeRule] = {
-    "smoke": ModeRule(seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.4),
+    "smoke": ModeRule(seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.6),
     "live": ModeRule(seconds=180.0, fill=0.92, sizes=5, horizons=3, least=2.0, shortest=5.0, longest=20.0, step=1.45),
     "quick": ModeRule(seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9),
     "standard": ModeRule(

@@ -87,6 +87,7 @@ class Stepper:
         """Let the threads go."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_flush_denormal(False)
 
     def step(self, windows: Tensor, rate: float) -> Tensor:
         """One optimiser step on windows (batch, context + 1) at that rate; returns the mean loss, still on the device.

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from scaling_core.viz.export import AnyChart, to_png, to_svg
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.theme import light
 
 
-def show(chart: AnyChart, key: str, *, alt: str | None = None) -> None:
-    """Draw a themed chart over the full width; `alt` says in words what it shows, for readers who do not see it."""
-    if isinstance(chart, Figure):
+def plot_area(key: str, height: int) -> DeltaGenerator:
+    """Room for a chart drawn with height="stretch": `height` pixels, and near half of a tall window (see `ui.page`)."""
+    return st.container(key=f"plot-area-{key}", height=height, border=False)
+
+
+def show(chart: AnyChart, key: str, *, alt: str | None = None, grows: bool = False) -> None:
+    """Draw a themed chart over the full width; `alt` says in words what it shows, for readers who do not see it.
+
+    grows: a figure takes its own height on a small window, and near half of a tall one.
+    """
+    if isinstance(chart, Figure) and grows:
+        spec = chart.with_data()
+        with plot_area(key, int(spec.pop("height"))):
+            st.vega_lite_chart(spec, theme=None, width="stretch", height="stretch", key=key, alt=alt)
+    elif isinstance(chart, Figure):
         st.vega_lite_chart(chart.with_data(), theme=None, width="stretch", key=key, alt=alt)
     else:
         st.altair_chart(chart, theme=None, width="stretch", key=key, alt=alt)

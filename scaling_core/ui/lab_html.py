@@ -68,13 +68,6 @@ def styles(theme: Theme) -> str:
 .sl-lab-steps {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem 2.5rem; }}
 .sl-lab-steps h3 {{ margin: 0 0 .3rem; padding: 0; font-size: 1.1rem; font-weight: 650; color: {theme.ink}; }}
 .sl-lab-steps p {{ margin: 0; color: {theme.muted}; line-height: 1.45; }}
-[class*="st-key-lab-plot-"] {{ overflow: hidden; }}
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-lab-plot-"]), [class*="st-key-lab-plot-"] {{
-  height: max(16rem, 38vh) !important; flex-basis: max(16rem, 38vh) !important; }}
-@media (min-height: 900px) {{
-  [data-testid="stLayoutWrapper"]:has(> [class*="st-key-lab-plot-"]), [class*="st-key-lab-plot-"] {{
-    height: 46vh !important; flex-basis: 46vh !important; }}
-}}
 @media (min-width: 900px) {{
   [data-testid="stVerticalBlock"]:has(> .st-key-lab-chooser),
   [data-testid="stVerticalBlock"]:has(> * > .st-key-lab-chooser) {{ position: relative; }}

@@ -104,6 +104,11 @@ def _css(theme: Theme) -> str:
     return f"""<style>
 [data-testid="stMainBlockContainer"] {{ padding: 4.5rem 2.5rem 3rem; max-width: 112rem; }}
 [data-testid="stElementContainer"]:has(style) {{ display: none; }}
+[class*="st-key-plot-area-"] {{ overflow: hidden; }}
+@media (min-height: 900px) {{
+  [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
+    height: 46vh !important; flex-basis: 46vh !important; }}
+}}
 .sl-answer {{ margin: 0 0 .25rem; }}
 .sl-question {{ margin: 0 0 .35rem; color: {theme.accent}; font-weight: 600; font-size: 1.05rem; }}
 .sl-answer h1.sl-sentence {{ margin: 0; padding: 0; font-size: clamp(1.55rem, 2.3vw, 2.4rem); line-height: 1.2;

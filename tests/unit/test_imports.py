@@ -54,6 +54,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "pandas": ("viz", "ui", "pages", "fit.points"),
     "scipy": ("fit", "optimum", "demo"),
     "psutil": ("runs", "doctor", "lab.commands", "lab.surroundings", *CHILD),
+    "safetensors": ("lab.tensors",),
     "numpy": ("",),
 }
 """Which part of the project may use which package; one that is not here is not a dependency."""
