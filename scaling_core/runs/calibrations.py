@@ -37,11 +37,27 @@ def calibration(home: Path, device: str) -> Calibration | None:
 
 
 def save_calibration(home: Path, device: str, measured: Calibration) -> None:
-    """Remember a measurement under the name that was asked for and under the device's own."""
+    """Remember a measurement under the name that was asked for and under every other that means the same device."""
     known = _read(home)
-    for name in {device, measured.device}:
+    for name in {device, measured.device, *_same(known, measured.device)}:
         known[_key(name)] = measured.to_dict()
     place.write_json(home / "calibrations.json", known)
+
+
+def forget(home: Path, device: str) -> None:
+    """Drop what is remembered of a device, under every name of it, so that it is measured anew."""
+    known = _read(home)
+    entry = known.get(_key(device))
+    meant = str(entry.get("device")) if isinstance(entry, dict) else device
+    for name in {device, meant, *_same(known, meant)}:
+        known.pop(_key(name), None)
+    place.write_json(home / "calibrations.json", known)
+
+
+def _same(known: dict[str, Any], device: str) -> list[str]:
+    """The names under which this device is remembered."""
+    entries = ((name, known.get(_key(name))) for name in ("auto", *DEVICES))
+    return [name for name, entry in entries if isinstance(entry, dict) and entry.get("device") == device]
 
 
 def measure(device: str, home: Path, *, again: bool = False) -> Calibration:

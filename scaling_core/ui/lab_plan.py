@@ -79,7 +79,7 @@ def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
         found = consider(home, choice)
         _start(home, rows, found)
     with right:
-        _panel(theme, found)
+        _panel(theme, home, found)
     section("What will happen")
     st.html(lab_html.steps())
     if isinstance(found, Ready):
@@ -193,7 +193,7 @@ def go_to(sweep: str) -> None:
     st.rerun()
 
 
-def _panel(theme: Theme, found: Ready | Waiting | Refused) -> None:
+def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
     """The plan in figures and in a picture, or why it is not there yet."""
     if isinstance(found, Refused):
         section("The plan for this machine")
@@ -231,6 +231,11 @@ def _panel(theme: Theme, found: Ready | Waiting | Refused) -> None:
         alt="Planned runs by parameters and tokens; the largest size is predicted before it is trained.",
     )
     note("Each mark is a run: filled blue enters the fit, open orange is predicted first and then measured.")
+    if running_now(home) is None and st.button(
+        "Measure this machine again", type="tertiary", key="lab.measure", help="After something else kept it busy."
+    ):
+        calibrations.forget(home, found.calibration.device)
+        st.rerun()
 
 
 def _wait(found: Waiting) -> None:

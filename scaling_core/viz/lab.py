@@ -24,6 +24,8 @@ HIGHEST_LOSS = 4.0
 """Where the picture of learning begins: a guess among 256 bytes costs ln 256 = 5.5 and is left within seconds."""
 NARROWEST = 0.4
 """Least height of the law's picture in nats, so that a single point does not fill it with noise."""
+NAME_ROOM = 0.06
+"""Share of the height kept free at the top, for the name of the highest line."""
 FAINTEST_STEP = 4
 """The first step of the sequential scale that stands out from the background, in light and dark."""
 
@@ -58,7 +60,8 @@ def loss_domain(measured: Iterable[float], drawn: Iterable[float] = ()) -> axes.
     middle, half = (min(seen) + max(seen)) / 2, max(NARROWEST, max(seen) - min(seen)) / 2
     low, high = middle - 3.0 * half, middle + 1.5 * half
     near = [min(max(float(loss), low), high) for loss in drawn if np.isfinite(loss)]
-    return axes.nice_domain([*near, middle - half, middle + half])
+    shown = [*near, middle - half, middle + half]
+    return axes.nice_domain([*shown, max(shown) + NAME_ROOM * (max(shown) - min(shown))])
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,39 @@
+"""What is remembered of a device, under every name that means it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from scaling_core.runs.calibrations import calibration, forget, save_calibration
+from tests.lab_helpers import calibration as measured
+
+
+def test_a_measurement_is_remembered_under_its_own_name_and_the_one_asked_for(tmp_path: Path) -> None:
+    assert calibration(tmp_path, "auto") is None
+    save_calibration(tmp_path, "auto", measured(50.0))
+    assert calibration(tmp_path, "auto") == calibration(tmp_path, "cpu") == measured(50.0)
+    assert calibration(tmp_path, "mps") is None
+
+
+def test_a_later_measurement_of_the_same_device_counts_for_every_name(tmp_path: Path) -> None:
+    save_calibration(tmp_path, "auto", measured(50.0))
+    save_calibration(tmp_path, "cpu", measured(90.0))
+    assert calibration(tmp_path, "auto") == measured(90.0)
+
+
+def test_auto_keeps_the_device_that_it_means(tmp_path: Path) -> None:
+    save_calibration(tmp_path, "auto", replace(measured(500.0), device="mps"))
+    save_calibration(tmp_path, "cpu", measured(90.0))
+    found = calibration(tmp_path, "auto")
+    assert found is not None
+    assert found.device == "mps"
+
+
+def test_what_is_forgotten_is_forgotten_under_every_name(tmp_path: Path) -> None:
+    save_calibration(tmp_path, "auto", measured(50.0))
+    save_calibration(tmp_path, "mps", replace(measured(500.0), device="mps"))
+    forget(tmp_path, "cpu")
+    assert calibration(tmp_path, "auto") is None
+    assert calibration(tmp_path, "cpu") is None
+    assert calibration(tmp_path, "mps") is not None
