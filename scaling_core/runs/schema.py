@@ -234,10 +234,20 @@ def _use_log(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether our tables are there; False for an empty database. Raises StoreError where they are not ours."""
-    mark = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    """Whether our tables are there; False for an empty database. Raises StoreError where they are not ours.
+
+    All is read from one state of the file: another process may be making it at this moment.
+    """
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        if alone and connection.in_transaction:
+            connection.execute("ROLLBACK")
     if mark == 0 and version == 0 and tables == 0:
         return False
     if mark != APPLICATION_ID:
