@@ -50,7 +50,7 @@ class _Constants:
     @property
     def constants(self) -> dict[str, float]:
         """The numeric constants by their symbols, in the order of the formula."""
-        values = ((f.name, getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]  # every law is a dataclass
         return {name: float(value) for name, value in values if not isinstance(value, str)}
 
     def _text(self, names: Mapping[str, str] | None) -> dict[str, str]:

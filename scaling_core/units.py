@@ -63,7 +63,7 @@ def _number(text: object) -> float | None:
         return None
     if not isinstance(text, str):
         try:
-            return float(text)  # type: ignore[arg-type]
+            return float(text)  # type: ignore[arg-type]  # anything else is caught below
         except (TypeError, ValueError, OverflowError):
             return None
     if len(text) > _LONGEST:

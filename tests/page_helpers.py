@@ -26,7 +26,7 @@ def field_errors(app: AppTest) -> list[str]:
 
 
 def _of(widgets: object, start: str) -> object:
-    return next(widget for widget in widgets if str(widget.key).startswith(start))  # type: ignore[attr-defined]
+    return next(widget for widget in widgets if str(widget.key).startswith(start))  # type: ignore[attr-defined]  # every widget of AppTest has a key
 
 
 def law_choice(app: AppTest, key: str = "law") -> Selectbox[str]:

@@ -63,8 +63,8 @@ MODE_RULES: dict[Mode, ModeRule] = {
         seconds=259_200.0, fill=0.95, sizes=8, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
     ),
 }
-"""Below about ten tokens a parameter, the smallest models are still in the steep first part of their curves, where no
-power law holds: the shorter modes take their sizes closer together and train them longer."""
+"""The smallest models on the fewest tokens are still in the steep first part of their curves, where no power law holds:
+the shorter modes take their sizes closer together, so that a ladder of a given top begins with a larger model."""
 
 
 def mode_rule(mode: Mode, *, sizes: int | None = None, minutes: float | None = None) -> ModeRule:

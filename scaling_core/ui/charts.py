@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from scaling_core.viz.export import AnyChart, to_png, to_svg
 from scaling_core.viz.figure import Figure
-from scaling_core.viz.theme import light
 
 
 def plot_area(key: str, height: int) -> DeltaGenerator:
@@ -37,26 +36,18 @@ def download_figure(chart: Callable[..., AnyChart], name: str, key: str) -> None
 
     chart: called with no arguments when a button is pressed; the file is named after `name`.
     """
+    files: tuple[tuple[str, str, Callable[[], bytes | str]], ...] = (
+        ("png", "image/png", lambda: to_png(chart())),
+        ("svg", "image/svg+xml", lambda: to_svg(chart())),
+    )
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "Figure as PNG",
-            data=lambda: to_png(chart()),
-            file_name=f"{name}.png",
-            mime="image/png",
-            key=f"{key}.png",
-            on_click="ignore",
-            type="tertiary",
-        )
-        st.download_button(
-            "Figure as SVG",
-            data=lambda: to_svg(chart()),
-            file_name=f"{name}.svg",
-            mime="image/svg+xml",
-            key=f"{key}.svg",
-            on_click="ignore",
-            type="tertiary",
-        )
-
-
-PAPER = light
-"""The theme for files that go to print whatever the room looks like."""
+        for ending, mime, make in files:
+            st.download_button(
+                f"Figure as {ending.upper()}",
+                data=make,
+                file_name=f"{name}.{ending}",
+                mime=mime,
+                key=f"{key}.{ending}",
+                on_click="ignore",
+                type="tertiary",
+            )

@@ -191,7 +191,7 @@ def test_any_text_is_a_positive_number_or_one_sentence(text: str) -> None:
 @given(value=st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.integers(), st.none(), st.booleans()))
 def test_any_number_is_checked(value: float | None) -> None:
     try:
-        read = parse_quantity(value, field="params")  # type: ignore[arg-type]
+        read = parse_quantity(value, field="params")  # type: ignore[arg-type]  # a value of any kind is the test
     except InputError:
         assert value is None or isinstance(value, bool) or not 0 < value <= 1e40
     else:

@@ -108,7 +108,7 @@ def lie(path: Path) -> None:
 )
 def test_damage_leads_to_the_generation_before_and_is_said(tmp_path: Path, suffix: str, damage: object) -> None:
     save(tmp_path, 10, 20)
-    damage(tmp_path / f"{20:012d}{suffix}")  # type: ignore[operator]
+    damage(tmp_path / f"{20:012d}{suffix}")  # type: ignore[operator]  # parametrised over callables
     said: list[str] = []
     found = checkpoints(tmp_path, said).load()
     assert found is not None

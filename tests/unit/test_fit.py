@@ -32,7 +32,7 @@ def test_planted_law_is_recovered_without_noise(objective: str) -> None:
 @pytest.mark.parametrize("offset", [0.0, 1.5])
 def test_power_laws_are_recovered(variable: str, offset: float) -> None:
     x = np.geomspace(1e6, 1e10, 9)
-    law = PowerLaw.from_amplitude(variable=variable, offset=offset, amplitude=30.0, exponent=0.21)  # type: ignore[arg-type]
+    law = PowerLaw.from_amplitude(variable=variable, offset=offset, amplitude=30.0, exponent=0.21)  # type: ignore[arg-type]  # a literal
     columns = {"N": (x, 100 * x), "D": (x / 20, x), "C": (np.sqrt(x), np.sqrt(x) / 6)}[variable]
     points = RunPoints.of(N=columns[0], D=columns[1], loss=law.loss(x))
     result = fit_law(points, form=f"power-{variable}" + ("-offset" if offset else ""))
@@ -98,8 +98,8 @@ def test_every_replicate_is_converged_to_its_own_optimum() -> None:
 
 def test_prediction_interval_widens_with_distance_and_noise() -> None:
     result = fit_law(design(noise=0.005), bootstrap=200)
-    law = predict(result, N=[1e9, 1e12], D=[2e10, 2e13], noise=False)  # type: ignore[arg-type]
-    measured = predict(result, N=[1e9, 1e12], D=[2e10, 2e13])  # type: ignore[arg-type]
+    law = predict(result, N=np.array([1e9, 1e12]), D=np.array([2e10, 2e13]), noise=False)
+    measured = predict(result, N=np.array([1e9, 1e12]), D=np.array([2e10, 2e13]))
     assert (law.low < law.loss).all()
     assert (law.loss < law.high).all()
     assert (law.high - law.low)[1] > (law.high - law.low)[0]

@@ -120,9 +120,9 @@ def test_zero_is_a_floor_but_no_coefficient() -> None:
     with pytest.raises(InputError, match="up to 10"):
         replace(CHINCHILLA, alpha=11.0)
     with pytest.raises(InputError, match=r"^variable"):
-        PowerLaw(variable="M", scale=1.0, exponent=1.0)  # type: ignore[arg-type]
+        PowerLaw(variable="M", scale=1.0, exponent=1.0)  # type: ignore[arg-type]  # the bad name is the test
     with pytest.raises(FrozenInstanceError):
-        CHINCHILLA.E = 2.0  # type: ignore[misc]
+        CHINCHILLA.E = 2.0  # type: ignore[misc]  # that it is frozen is the test
 
 
 def test_absurd_values_stay_numbers() -> None:

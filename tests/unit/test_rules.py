@@ -27,7 +27,7 @@ def spec(**changes: object) -> SweepSpec:
         "shapes": rules.ladder_shapes()[2:7],
         "horizons": (5.0, 10.0, 20.0),
     }
-    return SweepSpec(**{**given, **changes})  # type: ignore[arg-type]
+    return SweepSpec(**{**given, **changes})  # type: ignore[arg-type]  # chosen by the test
 
 
 def test_the_ladder_climbs_in_even_steps_and_holds_the_talks_shapes() -> None:
@@ -64,7 +64,7 @@ def test_batches_and_rates_follow_the_size() -> None:
 @pytest.mark.parametrize("rule", [rules.learning_rate, rules.beta2, lambda n: rules.batch_sequences(n, 128)])
 def test_rules_refuse_no_parameters(rule: object) -> None:
     with pytest.raises(InputError, match="got 0"):
-        rule(0)  # type: ignore[operator]
+        rule(0)  # type: ignore[operator]  # parametrised over callables
 
 
 @given(params=st.integers(1_000, 10**9), batch=st.integers(128, 200_000), steps=st.integers(2, 10**6))

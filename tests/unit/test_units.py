@@ -63,7 +63,7 @@ def test_suffix_keeps_every_digit() -> None:
 )
 def test_refuses_in_one_sentence(bad: object) -> None:
     with pytest.raises(InputError) as caught:
-        parse_quantity(bad, field="params")  # type: ignore[arg-type]
+        parse_quantity(bad, field="params")  # type: ignore[arg-type]  # the bad value is the test
     text = str(caught.value)
     assert text.startswith("params: got ")
     assert "it must be a positive number up to 1e40" in text
