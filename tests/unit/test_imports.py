@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("materials", ("lab.sources", "lab.corpus", "lab.batches", "lab.tensors", "lab.surroundings")),
     ("store", ("runs",)),
     ("pictures", ("viz",)),
-    ("commands", ("output", "lab.report", "lab.commands", "doctor", "cli", "__main__")),
+    ("commands", ("output", "commands", "lab.report", "lab.commands", "doctor", "cli", "__main__")),
     ("widgets", ("ui",)),
     ("pages", ("pages",)),
     ("app", ("streamlit_app",)),

@@ -1,0 +1,1 @@
+"""The commands of the command line, one room a file; `cli` brings them together."""
