@@ -11,6 +11,7 @@ VENV_PYTHON=$VENV/bin/python
 STAMP=$VENV/scaling-lab.stamp
 UNFINISHED=$VENV/scaling-lab.unfinished
 CHECKED=$VENV/scaling-lab.checked
+TYPES=$VENV/scaling-lab.mypy
 NEEDED_MB=3000
 FIRST_PORT=8501
 unset PYTHONHOME PYTHONPATH
@@ -218,13 +219,24 @@ check() { # runs one check, says how it went, and remembers a failure
     "$@" || FAILED=1
 }
 
-run_tests() {
+types() { # what mypy, which runs beside pytest, has said in the end
+    local status=0
+    wait "$MYPY" || status=$?
+    MYPY=
+    cat "$TYPES"
+    return "$status"
+}
+
+run_tests() { # two processes share the tests out; tests/conftest.py says which stay together
     prepare test "$ROOT/requirements.txt" "$ROOT/requirements-test.txt"
     FAILED=0
     check "ruff check" "$VENV_PYTHON" -m ruff check .
     check "ruff format" "$VENV_PYTHON" -m ruff format --check .
-    check "mypy --strict" "$VENV_PYTHON" -m mypy --strict
-    check "pytest" "$VENV_PYTHON" -m pytest --durations=15
+    "$VENV_PYTHON" -m mypy --strict >"$TYPES" 2>&1 &
+    MYPY=$!
+    trap '[ -z "$MYPY" ] || kill "$MYPY" 2>/dev/null || true' EXIT
+    check "pytest" "$VENV_PYTHON" -m pytest -n 2 --dist loadgroup --durations=15
+    check "mypy --strict" types
     exit "$FAILED"
 }
 

@@ -12,23 +12,25 @@ from scaling_core.ui.law_picker import law_line, law_picker, warn_of
 from scaling_core.ui.page import answer, note, page, section
 from scaling_core.ui.words import every_law, opening_of_models, short_name, verdict_table
 from scaling_core.viz.laws import Mark
-from scaling_core.viz.models import frontiers, nd_plane, verdict_grid
+from scaling_core.viz.models import ALIKE, compared, frontiers, nd_plane, verdict_grid
 from scaling_core.viz.theme import Theme
 
 STRONG = ("gpt3", "chinchilla")
+LAWS = compared(presets("joint"))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def under_every_law() -> list[tuple[str, list[Verdict]]]:
-    """Each model's verdict under each published law in N and D, in the order of the catalogue."""
-    return [(m.name, [judge(p.joint, m.N, m.tokens) for p in presets("joint")]) for m in models()]
+    """Each model's verdict under each published law that is compared, in the order of the catalogue."""
+    return [(m.name, [judge(p.joint, m.N, m.tokens) for p in LAWS]) for m in models()]
 
 
 def plane(published: Preset | None, law: Law, theme: Theme) -> None:
     """The models on the plane, with the frontier of the chosen law drawn strongest."""
     marks = [Mark(name=m.name, N=m.N, D=m.tokens, strong=m.id in STRONG) for m in models()]
+    chosen, name = (published.id, short_name(published)) if published else (None, "my constants")
     show(
-        nd_plane(marks, frontiers(presets("joint"), published.id if published else None, own=law), theme),
+        nd_plane(marks, frontiers(LAWS, chosen, own=law, own_name=name), theme),
         "plane",
         alt="Models on the plane of parameters and tokens, with budgets, the 20 to 1 line and each law's frontier.",
     )
@@ -45,8 +47,8 @@ with page("models") as theme:
         published, law = law_picker("law", url=True)
     verdicts = [(m.name, judge(law, m.N, m.tokens)) for m in models()]
     table = under_every_law()
-    names = [short_name(p) for p in presets("joint")]
-    question, sentence, detail = opening_of_models(dict(table)["GPT-3"], presets("joint"))
+    names = [short_name(p) for p in LAWS]
+    question, sentence, detail = opening_of_models(dict(table)["GPT-3"], LAWS)
     answer(question, sentence, detail, law_line(published))
     warn_of(published)
     plane(published, law, theme)
@@ -55,7 +57,7 @@ with page("models") as theme:
         "What each model spent, what the law predicts for it, and the best that its compute could have bought.",
     )
     verdict_table(verdicts)
-    section("Every model under every law", every_law(dict(table)["GPT-3"], presets("joint")))
+    section("Every model under every law", every_law(dict(table)["GPT-3"], LAWS))
     show(
         verdict_grid(table, names, theme),
         "grid",
@@ -63,11 +65,12 @@ with page("models") as theme:
     )
     note(
         "The percentage is the share of the model's compute that a compute-optimal model of the same loss would not "
-        "have needed. Near: less than a tenth. Compute-optimal means training alone: a model that will be used "
-        "a great deal is made smaller on purpose."
+        "have needed. Large: too large for its data; small: too small for its compute; near: less than a tenth was "
+        "left. Compute-optimal means training alone: a model that will be used a great deal is made smaller on purpose."
     )
     note(
         "Not shown, since their training tokens were never published: "
         + ", ".join(m.name for m in models(unknown_tokens=True) if m.D is None)
         + ". The Talk column follows the printed slides, whose constants describe no language model."
     )
+    note(f"Not compared, though each can be chosen as the law: {'; '.join(ALIKE.values())}.")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
+from scaling_core.allocations import DATA as DATA
+from scaling_core.allocations import group
+from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError, ScalingError
-from scaling_core.laws import AnyLaw, ChinchillaLaw, KaplanJointLaw, Law, PowerLaw, Variable, law_from_constants
+from scaling_core.laws import AnyLaw, Law, PowerLaw, Variable, form_of, law_from_constants
 from scaling_core.units import format_quantity
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 Convention = Literal["total", "non-embedding"]
 Kind = Literal["joint", "univariate", "all"]
 Range = tuple[float, float]
@@ -41,11 +42,15 @@ class PublishedAllocation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preset:
-    """A law as it was published.
+    """A law as it was published, or as a person saved it.
 
     convention: what its N counts. valid_N, valid_D, valid_C: the range of the runs behind the fit, None where
-    it is not stated. precision: how many digits are known. secondary: read in a secondary source only.
-    warning: why the numbers must not be trusted, or None. allocation: the paper's own, where it differs.
+    it is not stated; range_note: where the range is from, or why there is none. precision: how many digits are
+    known. secondary: read in a secondary source only. warning: why the numbers must not be trusted, or None.
+    allocation: the paper's own, where it differs.
+
+    A law that a person saved has made_at, the time in ISO 8601 (None for a published one), and may have replicates:
+    refits of resampled runs, shape (R, p), in the order of `law.constants`, for intervals of the given level.
     """
 
     id: str
@@ -63,6 +68,19 @@ class Preset:
     note: str
     warning: str | None
     allocation: PublishedAllocation | None
+    range_note: str = ""
+    made_at: str | None = None
+    level: float | None = None
+    replicates: FloatArray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def saved(self) -> bool:
+        """Whether a person saved it, and no paper published it."""
+        return self.made_at is not None
+
+    def is_of(self, kind: Kind) -> bool:
+        """Whether it is a law in N and D ("joint"), in one variable ("univariate"), or any ("all")."""
+        return kind == "all" or isinstance(self.law, PowerLaw) == (kind == "univariate")
 
     @property
     def joint(self) -> Law:
@@ -87,7 +105,7 @@ class Preset:
         return {
             "id": self.id,
             "name": self.name,
-            "form": f"power-{law.variable}" if isinstance(law, PowerLaw) else law.form,
+            "form": form_of(law),
             "constants": law.constants,
             "source": self.source,
             "url": self.url,
@@ -97,6 +115,7 @@ class Preset:
                 for name, span in (("N", self.valid_N), ("D", self.valid_D), ("C", self.valid_C))
                 if span is not None
             },
+            "range_note": self.range_note,
             "precision": self.precision,
             "secondary": self.secondary,
             "note": self.note,
@@ -104,6 +123,10 @@ class Preset:
             "published_allocation": None
             if self.allocation is None
             else {name: getattr(self.allocation, name) for name in self.allocation.__slots__},
+            "saved": self.saved,
+            "made_at": self.made_at,
+            "level": self.level,
+            "replicates": 0 if self.replicates is None else len(self.replicates),
         }
 
 
@@ -180,16 +203,29 @@ def _preset(row: dict[str, Any]) -> Preset:
     for name in ("valid_N", "valid_D", "valid_C"):
         row[name] = tuple(row[name]) if row[name] else None
     allocation = row.pop("allocation")
-    return Preset(law=law, allocation=PublishedAllocation(**allocation) if allocation else None, **row)
+    return Preset(law=law, allocation=_published(allocation) if allocation else None, **row)
+
+
+def _published(name: str) -> PublishedAllocation:
+    """The size and the tokens of a group of `data/allocations.csv`."""
+    rows = group(name)
+    N, D = rows["N"], rows["D"]
+    if N.coefficient is None or D.coefficient is None or N.unit_flops != D.unit_flops:
+        raise ValueError(f"the allocation {name} has no coefficients in one unit")
+    return PublishedAllocation(
+        N_coefficient=N.coefficient,
+        N_exponent=N.exponent,
+        D_coefficient=D.coefficient,
+        D_exponent=D.exponent,
+        unit_flops=N.unit_flops,
+    )
 
 
 @cache
 def presets(kind: Kind = "joint") -> tuple[Preset, ...]:
     """The published laws in the order of `data/laws.json`: those in N and D, those in one variable, or all."""
     rows: tuple[Preset, ...] = _laws_file()["presets"]
-    if kind == "all":
-        return rows
-    return tuple(p for p in rows if isinstance(p.law, (ChinchillaLaw, KaplanJointLaw)) == (kind == "joint"))
+    return tuple(p for p in rows if p.is_of(kind))
 
 
 def preset(id: str) -> Preset:

@@ -17,7 +17,7 @@ from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
 from scaling_core.fit import FitResult, RunPoints, fit_law, predict
 from scaling_core.flops import training_flops
-from scaling_core.laws import ChinchillaLaw, Law, PowerLaw
+from scaling_core.laws import ChinchillaLaw, GadreLaw, Law, PowerLaw
 from scaling_core.optimum import Allocation, isoflop, judge, optimal_for_compute, twenty_to_one
 from scaling_core.units import format_quantity, parse_count, parse_quantity
 
@@ -280,17 +280,14 @@ def _marked(law: Law, model: catalog.KnownModel) -> MarkedModel:
 
 
 def _recovery(law: Law, fit: FitResult) -> dict[str, Recovered]:
-    if not isinstance(law, ChinchillaLaw):
+    exact = law.chinchilla if isinstance(law, GadreLaw) else law
+    if not isinstance(exact, ChinchillaLaw):
         return {}
     none = (math.nan, math.nan)
+    rows = ((name, planted, fit.intervals.get(name, none)) for name, planted in exact.constants.items())
     return {
-        name: Recovered(
-            planted=planted,
-            fitted=fit.constants[name],
-            low=fit.intervals.get(name, none)[0],
-            high=fit.intervals.get(name, none)[1],
-        )
-        for name, planted in law.constants.items()
+        name: Recovered(planted=planted, fitted=fit.constants[name], low=ends[0], high=ends[1])
+        for name, planted, ends in rows
     }
 
 

@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROME_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_APPLICATIONS = ("Google Chrome.app/Contents/MacOS/Google Chrome", "Chromium.app/Contents/MacOS/Chromium")
 
+TOGETHER = {"tests/browser/": "browser", "tests/faults/test_trainer.py": "trainer"}
+"""Where tests run in several processes, those of one row stay in one, and start first: the browser's share ports and
+a server, the trainer's an undisturbed training that theirs are compared with."""
+
 settings.register_profile("lab", deadline=None)  # a shared machine may stall in the middle of any example
 settings.load_profile("lab")
 
@@ -67,6 +71,18 @@ def end_processes_of(home: Path) -> None:
     psutil.wait_procs(left, timeout=5)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run in several processes: who stays together; what is slow comes early, so that all end at once."""
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        for start, name in TOGETHER.items():
+            if item.nodeid.startswith(start):
+                item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_report_header() -> list[str]:
     """Says which browser the browser tests drive, or that they are skipped and how to have them."""
     found = find_chromium()
@@ -90,6 +106,21 @@ def shared_data() -> Path:
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         message = "the published runs are not here: this test reads them from ../shared/data"
+        if required("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """Folder of reference tables beside the project, made independently of it.
+
+    Where it is absent the test is skipped and says so; with CI=true that is a failure.
+    """
+    folder = ROOT.parent / "shared" / "reference"
+    if not folder.is_dir():
+        message = "the reference tables are not here: this test reads them from ../shared/reference"
         if required("CI"):
             pytest.fail(message)
         pytest.skip(message)

@@ -1,4 +1,4 @@
-"""What the commands have in common: the --json switch, optional numbers, and what was left out."""
+"""What the commands have in common: the --json switch, optional numbers, what was left out, and what to beware of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
+from scaling_core.catalog import Preset
 from scaling_core.units import parse_quantity
 
 SubParsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -31,3 +32,8 @@ def add(
 def maybe(text: str | None, field: str, *, minimum: float = 1.0) -> float | None:
     """The quantity that an option holds, or None where it was left out; raises InputError that names the field."""
     return None if text is None else parse_quantity(text, field=field, minimum=minimum)
+
+
+def caveats(preset: Preset, *, N: float | None = None, D: float | None = None, C: float | None = None) -> list[str]:
+    """Why a law's numbers may not hold here, a sentence each: its own warning, and what lies outside its range."""
+    return [*([preset.warning] if preset.warning else []), *preset.range_notes(N=N, D=D, C=C)]

@@ -1,11 +1,17 @@
-"""The laws that can be fitted, as sums of powers: L = E + sum_k exp(a_k - alpha_k log x_k).
+"""The laws that can be fitted, all of one shape: L = (E + sum_k c_k x_k^-alpha_k)^p.
 
-Every form here has the same shape in its logarithm, a log-sum-exp of terms that are linear in the parameters,
-so one solver with exact first and second derivatives serves them all.
+Its logarithm is p times a log-sum-exp of terms that are linear in the parameters, so one solver with exact first and
+second derivatives serves every form. Most have p = 1; Kaplan's joint law has no E, p = alpha_D and a D term of
+exponent 1; Gadre's has one exponent for both terms.
+
+The solver speaks of a law's *nature*, shape (R, q): log E if there is an offset, then log c_k, alpha_k for each
+variable, then log p if p is free. A form turns that into the constants its paper prints, and back.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,80 +19,167 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
-from scaling_core.laws import ChinchillaLaw, PowerLaw
+from scaling_core.laws import AnyLaw, law_from_constants
 
 Variable = Literal["N", "D", "C"]
-FittedLaw = ChinchillaLaw | PowerLaw
+FittedLaw = AnyLaw
+LOG_LARGEST = 690.0
+"""Logarithms of constants are kept within this, so that every constant can be written as a float."""
+HALF_LOG_6 = 0.5 * math.log(6.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constraint:
+    """One equation on a law's nature: entry `pivot` = constant + sum of coefficient * entry, over `others`."""
+
+    pivot: int
+    constant: float
+    others: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """A law to fit. variables: one power term each. offset: whether an irreducible loss is fitted.
+    """A law to fit. variables: one power term each. offset: whether an irreducible loss is fitted. power: whether p is.
 
-    The solver's parameters are theta = (log E if offset, then a_k, alpha_k for each variable).
+    names: the constants as the paper prints them, in the order of `constants_of`. own: the equations that make it
+    this form, on its nature.
     """
 
     name: str
+    names: tuple[str, ...]
     variables: tuple[Variable, ...]
     offset: bool
+    power: bool = False
+    own: tuple[Constraint, ...] = ()
+
+    @property
+    def entries(self) -> int:
+        """Length q of the nature."""
+        return int(self.offset) + 2 * len(self.variables) + int(self.power)
 
     @property
     def size(self) -> int:
         """Number of free constants."""
-        return int(self.offset) + 2 * len(self.variables)
+        return self.entries - len(self.own)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the constants as the law prints them, in the order of `constants_of`."""
-        if self.name == "chinchilla":
-            return ("E", "A", "B", "alpha", "beta")
-        return ("offset", "coefficient", "exponent") if self.offset else ("coefficient", "exponent")
+    def constants_of(self, nature: FloatArray) -> FloatArray:
+        """Constants in the order of `names`: shape (R, q) -> (R, len(names)); logarithms are clipped to LOG_LARGEST."""
+        first, last = int(self.offset), self.entries - int(self.power)
+        offset = _exp(nature[:, :first])
+        log_c, alpha = nature[:, first:last:2], nature[:, first + 1 : last : 2]
+        if self.name == "kaplan":
+            p = _exp(nature[:, -1:])
+            N_c = _exp(log_c[:, :1] / alpha[:, :1])
+            return np.concatenate([N_c, _exp(log_c[:, 1:]), alpha[:, :1] * p, p], axis=1)
+        if self.name == "gadre":
+            b = _exp(log_c[:, 1:] + HALF_LOG_6 * alpha[:, :1])
+            return np.concatenate([offset, _exp(log_c[:, :1]), b, alpha[:, :1]], axis=1)
+        return np.concatenate([offset, _exp(log_c), alpha], axis=1)
 
-    def constants_of(self, theta: FloatArray, centre: FloatArray) -> FloatArray:
-        """Constants of the law from solver parameters, shape (R, size) -> (R, size).
+    def nature_of(self, constants: FloatArray) -> FloatArray:
+        """The inverse of `constants_of`: (R, len(names)) -> (R, q); an offset of zero becomes exp(-LOG_LARGEST)."""
+        with np.errstate(divide="ignore"):
+            logs = np.maximum(np.log(constants), -LOG_LARGEST)
+        if self.name == "kaplan":
+            alpha = constants[:, 2] / constants[:, 3]
+            return np.stack([logs[:, 0] * alpha, alpha, logs[:, 1], np.ones_like(alpha), logs[:, 3]], axis=1)
+        if self.name == "gadre":
+            eta = constants[:, 3]
+            return np.stack([logs[:, 0], logs[:, 1], eta, logs[:, 2] - HALF_LOG_6 * eta, eta], axis=1)
+        first, terms = int(self.offset), len(self.variables)
+        nature = np.empty((len(constants), self.entries))
+        nature[:, :first] = logs[:, :first]
+        nature[:, first::2] = logs[:, first : first + terms]
+        nature[:, first + 1 :: 2] = constants[:, first + terms :]
+        return nature
 
-        Term k is exp(a_k - alpha_k (log x_k - centre_k)), so its coefficient is exp(a_k + alpha_k centre_k).
+    def fixing(self, fixed: Mapping[str, float]) -> tuple[Constraint, ...]:
+        """The equations that hold these constants at these values.
+
+        Raises InputError for a name that this form does not have, that cannot be held alone, or a value out of range.
         """
+        return tuple(self._fixing(name, value) for name, value in fixed.items())
+
+    def _fixing(self, name: str, value: float) -> Constraint:
+        if name not in self.names:
+            raise InputError("fixed", name, f"the {self.name} form has {', '.join(self.names)}")
+        zero = self.offset and name == self.names[0]
+        if not (math.isfinite(value) and (value > 0 or (zero and value == 0)) and value <= 1e300):
+            raise InputError(f"fixed {name}", value, "it must be a positive number" + (" or zero" if zero else ""))
+        log = math.log(value) if value > 0 else -LOG_LARGEST
         first = int(self.offset)
-        offset = np.exp(theta[:, :first])
-        coefficient = np.exp(theta[:, first::2] + theta[:, first + 1 :: 2] * centre)
-        return np.concatenate([offset, coefficient, theta[:, first + 1 :: 2]], axis=1)
+        if zero:
+            return Constraint(pivot=0, constant=log)
+        if self.name == "kaplan":
+            at = {
+                "N_c": Constraint(pivot=0, constant=0.0, others=((1, log),)),
+                "D_c": Constraint(pivot=2, constant=log),
+                "alpha_D": Constraint(pivot=4, constant=log),
+            }
+            if name not in at:
+                raise InputError("fixed", name, "in the kaplan form N_c, D_c or alpha_D can be held")
+            return at[name]
+        if self.name == "gadre":
+            return {
+                "a": Constraint(pivot=1, constant=log),
+                "b": Constraint(pivot=3, constant=log, others=((2, -HALF_LOG_6),)),
+                "eta": Constraint(pivot=2, constant=value),
+            }[name]
+        place, terms = self.names.index(name) - first, len(self.variables)
+        if place < terms:
+            return Constraint(pivot=first + 2 * place, constant=log)
+        return Constraint(pivot=first + 2 * (place - terms) + 1, constant=value)
 
     def law(self, constants: FloatArray) -> FittedLaw:
-        """The law with these constants, shape (size,). L = offset + coefficient x^-exponent for one variable."""
-        values = [float(value) for value in constants]
-        if self.name == "chinchilla":
-            E, A, B, alpha, beta = values
-            return ChinchillaLaw(E=E, A=A, B=B, alpha=alpha, beta=beta)
-        offset = values[0] if self.offset else 0.0
-        coefficient, exponent = values[-2:]
+        """The law with these constants, shape (len(names),); raises FitError where they are beyond any law."""
+        named = {name: float(value) for name, value in zip(self.names, constants, strict=True)}
         try:
-            return PowerLaw.from_amplitude(
-                variable=self.variables[0], offset=offset, amplitude=coefficient, exponent=exponent
-            )
+            return law_from_constants(self.name, named)
         except InputError as error:
-            raise FitError(f"These runs hardly change with {self.variables[0]}: no power law can be drawn.") from error
+            which = " and ".join(self.variables)
+            raise FitError(f"These runs hardly change with {which}: no law of this form can be drawn.") from error
 
     def predict(self, constants: FloatArray, logs: FloatArray) -> FloatArray:
-        """Loss for many sets of constants: (R, size) and log x of shape (K, m) -> (R, m)."""
-        first, terms = int(self.offset), len(self.variables)
-        loss: FloatArray = constants[:, :first].sum(axis=1)[:, None] + np.zeros((1, logs.shape[1]))
-        for k in range(terms):
-            coefficient, exponent = constants[:, first + k], constants[:, first + terms + k]
-            loss = loss + np.exp(np.log(coefficient)[:, None] - exponent[:, None] * logs[k][None, :])
-        return loss
+        """Loss for many sets of constants: (R, len(names)) and log x of shape (K, m) -> (R, m)."""
+        nature = self.nature_of(constants)
+        first = int(self.offset)
+        total = np.zeros((len(constants), logs.shape[1]))
+        if first:
+            total += np.exp(nature[:, :1])
+        for k in range(len(self.variables)):
+            i = first + 2 * k
+            total += np.exp(np.clip(nature[:, i, None] - nature[:, i + 1, None] * logs[k], -LOG_LARGEST, LOG_LARGEST))
+        return total ** np.exp(nature[:, -1:]) if self.power else total
 
+
+def _exp(x: FloatArray) -> FloatArray:
+    return np.exp(np.clip(x, -LOG_LARGEST, LOG_LARGEST))
+
+
+ONE_EXPONENT = Constraint(pivot=4, constant=0.0, others=((2, 1.0),))
+"""beta = alpha, on the nature of the Chinchilla form."""
 
 FORMS: dict[str, Form] = {
     form.name: form
     for form in (
-        Form(name="chinchilla", variables=("N", "D"), offset=True),
-        Form(name="power-N", variables=("N",), offset=False),
-        Form(name="power-D", variables=("D",), offset=False),
-        Form(name="power-C", variables=("C",), offset=False),
-        Form(name="power-N-offset", variables=("N",), offset=True),
-        Form(name="power-D-offset", variables=("D",), offset=True),
-        Form(name="power-C-offset", variables=("C",), offset=True),
+        Form(name="chinchilla", names=("E", "A", "B", "alpha", "beta"), variables=("N", "D"), offset=True),
+        Form(
+            name="kaplan",
+            names=("N_c", "D_c", "alpha_N", "alpha_D"),
+            variables=("N", "D"),
+            offset=False,
+            power=True,
+            own=(Constraint(pivot=3, constant=1.0),),
+        ),
+        Form(name="gadre", names=("E", "a", "b", "eta"), variables=("N", "D"), offset=True, own=(ONE_EXPONENT,)),
+        *(
+            Form(name=f"power-{x}", names=("coefficient", "exponent"), variables=(x,), offset=False)
+            for x in ("N", "D", "C")
+        ),
+        *(
+            Form(name=f"power-{x}-offset", names=("offset", "coefficient", "exponent"), variables=(x,), offset=True)
+            for x in ("N", "D", "C")
+        ),
     )
 }
 

@@ -26,19 +26,24 @@ class Constant:
 
     @property
     def label(self) -> str:
-        """The sign in bold, and what it stands for."""
+        """The sign in bold, and what it stands for; R_N* is written as the paper does, with its star above."""
         name, _, index = self.symbol.partition("_")
-        return f"$\\mathrm{{{name}}}_{{{index}}}$ {self.meaning}" if index else f"**{self.symbol}** {self.meaning}"
+        star = "^{*}" if index.endswith("*") else ""
+        sign = f"$\\mathrm{{{name}}}_{{{index.rstrip('*')}}}{star}$" if index else f"**{self.symbol}**"
+        return f"{sign} {self.meaning}"
 
+
+_CHINCHILLA = {
+    "E": Constant(symbol="E", meaning="irreducible loss", low=0, high=3, step=0.01, least=0, most=100),
+    "A": Constant(symbol="A", meaning="cost of finite size", low=1, high=3000, step=1, least=1e-6, most=1e9),
+    "B": Constant(symbol="B", meaning="cost of finite data", low=1, high=3000, step=1, least=1e-6, most=1e9),
+    "alpha": Constant(symbol="α", meaning="gain from size", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
+    "beta": Constant(symbol="β", meaning="gain from data", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
+}
+_REPEATS = {"low": 0.1, "high": 50, "step": 0.1, "least": 0.01, "most": 1000}
 
 CONSTANTS: dict[str, dict[str, Constant]] = {
-    "chinchilla": {
-        "E": Constant(symbol="E", meaning="irreducible loss", low=0, high=3, step=0.01, least=0, most=100),
-        "A": Constant(symbol="A", meaning="cost of finite size", low=1, high=3000, step=1, least=1e-6, most=1e9),
-        "B": Constant(symbol="B", meaning="cost of finite data", low=1, high=3000, step=1, least=1e-6, most=1e9),
-        "alpha": Constant(symbol="α", meaning="gain from size", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
-        "beta": Constant(symbol="β", meaning="gain from data", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
-    },
+    "chinchilla": _CHINCHILLA,
     "kaplan": {
         "N_c": Constant(
             symbol="N_c", meaning="size scale, T", low=1, high=200, step=0.1, least=1e6, most=1e24, unit=1e12
@@ -52,6 +57,17 @@ CONSTANTS: dict[str, dict[str, Constant]] = {
         "alpha_D": Constant(
             symbol="α_D", meaning="gain from data", low=0.02, high=0.4, step=0.001, least=0.005, most=3
         ),
+    },
+    "gadre": {
+        "E": _CHINCHILLA["E"],
+        "a": Constant(symbol="a", meaning="cost of finite size", low=1, high=3000, step=1, least=1e-6, most=1e9),
+        "b": Constant(symbol="b", meaning="cost of finite data", low=1, high=3000, step=1, least=1e-6, most=1e9),
+        "eta": Constant(symbol="η", meaning="gain from both", low=0.02, high=0.8, step=0.001, least=0.005, most=3),
+    },
+    "muennighoff": {
+        **_CHINCHILLA,
+        "R_N_star": Constant(symbol="R_N*", meaning="excess parameters", **_REPEATS),
+        "R_D_star": Constant(symbol="R_D*", meaning="repeated tokens", **_REPEATS),
     },
 }
 """By form and by the name of the constant, in the order of the formula."""

@@ -1,4 +1,4 @@
-"""The law of a page: a published one, or every constant by slider and by number, the two bound to each other."""
+"""The law of a page: a published or saved one, or every constant by slider and number, the two bound to each other."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from scaling_core.catalog import Preset, preset, presets
+from scaling_core.catalog import Preset
 from scaling_core.errors import InputError
-from scaling_core.laws import ChinchillaLaw, KaplanJointLaw, Law, law_from_constants
+from scaling_core.laws import Law, PowerLaw, law_from_constants
+from scaling_core.library import all_laws, library_problems
 from scaling_core.ui.constants import CONSTANTS, Constant
 from scaling_core.ui.inputs import bounded
-from scaling_core.ui.page import note, visit
+from scaling_core.ui.page import escape_markdown, note, visit
 from scaling_core.units import format_quantity
 
 OWN = "own"
@@ -22,30 +23,32 @@ OWN = "own"
 class Picker:
     """What a picker shows, kept for the session whether its widgets are on the page or not.
 
-    choice: id of a published law, or OWN. base: the published law that one's own constants set out from; it gives the
-    form. values: constants by name. wrong: the sentence beneath a field. visit: to which visit of a page the widgets
+    choice: id of a published or saved law, or OWN. base: the law that one's own constants set out from. form: of the
+    law. values: constants by name. wrong: the sentence beneath a field. visit: to which visit of a page the widgets
     belong. start: what a widget began with. version: how often each widget was set by the page rather than by hand; it
     is part of the widget's key, so that what the browser still sends for the earlier one (a hand that moves on while
-    the page answers) cannot undo the change.
+    the page answers) cannot undo the change. options: what may be chosen, ids and OWN.
     """
 
     choice: str
     base: str
+    form: str
     values: dict[str, float]
     wrong: dict[str, str] = field(default_factory=dict)
     visit: int = 0
     version: dict[str, int] = field(default_factory=dict)
     start: dict[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
-    @property
-    def form(self) -> str:
-        """The form of the law."""
-        return preset(self.base).law.form
+    @classmethod
+    def of(cls, law: Preset) -> Picker:
+        """A picker that shows this law."""
+        return cls(choice=law.id, base=law.id, form=law.law.form, values=dict(law.law.constants))
 
-    def load(self, id: str) -> None:
-        """Take a published law's constants."""
-        self.choice = self.base = id
-        self.values = dict(preset(id).law.constants)
+    def load(self, law: Preset) -> None:
+        """Take a published or saved law's constants."""
+        self.choice = self.base = law.id
+        self.form, self.values = law.law.form, dict(law.law.constants)
         self.wrong.clear()
         for name in self.values:
             self.renew(f"slide.{name}", f"text.{name}")
@@ -68,28 +71,25 @@ class Picker:
 def law_picker(
     key: str, *, default: str = "hoffmann2022", label: str = "Law", url: bool = False, folded: bool = False
 ) -> tuple[Preset | None, Law]:
-    """Draw the picker and return the published law, or None with a law of the reader's own.
+    """Draw the picker and return the published or saved law, or None with a law of the reader's own.
 
-    url: read the choice from the query parameter `key`, and keep it there. folded: the constants wait in an expander.
+    Saved laws follow the published ones, read anew on each run. url: read the choice from the query parameter `key`,
+    and keep it there. folded: the constants wait in an expander.
     Two pages that give the same key share the law. Every value is checked here, whatever the browser sent.
     """
-    known = {p.id: p for p in presets("joint")}
-    if url:
-        default = _from_url(key, default, known)
-    if f"{key}~picker" not in st.session_state:
-        values = dict(known[default].law.constants)
-        st.session_state[f"{key}~picker"] = Picker(choice=default, base=default, values=values)
-    picker: Picker = st.session_state[f"{key}~picker"]
+    known = {p.id: p for p in all_laws("joint")}
+    wished = _from_url(key, default, known) if url else default
+    picker: Picker = st.session_state.setdefault(f"{key}~picker", Picker.of(known[wished]))
+    _follow(picker, known, default)
     if picker.visit != visit():
         picker.visit = visit()
         picker.renew("pick", *(f"{kind}.{name}" for kind in ("slide", "text") for name in picker.values))
-    names = {**{id: p.name for id, p in known.items()}, OWN: "My own constants"}
-    options = list(names)
+    names = {**{id: f"{p.name} (saved)" if p.saved else p.name for id, p in known.items()}, OWN: "My own constants"}
     widget, start = _widget(key, picker, "pick", picker.choice)
     st.selectbox(
         label,
-        options,
-        index=options.index(start),
+        picker.options,
+        index=picker.options.index(start),
         key=widget,
         format_func=lambda id: names.get(id, str(id)),
         on_change=_chosen,
@@ -99,16 +99,33 @@ def law_picker(
         st.query_params[key] = picker.choice
     elif url and key in st.query_params:
         del st.query_params[key]
+    for problem in library_problems():
+        note(problem, kind="warning")
     with st.expander("Every constant") if folded else st.container():
         for name, constant in CONSTANTS[picker.form].items():
             _constant(key, picker, name, constant)
     if picker.choice != OWN:
         return known[picker.choice], known[picker.choice].joint
-    st.button(f"Back to {known[picker.base].name}", key=f"{key}~reset", on_click=_back, args=(key,), width="stretch")
+    back = escape_markdown(f"Back to {known[picker.base].name}")
+    st.button(back, key=f"{key}~reset", on_click=_back, args=(key,), width="stretch")
     law = law_from_constants(picker.form, picker.values)
-    if not isinstance(law, (ChinchillaLaw, KaplanJointLaw)):
+    if isinstance(law, PowerLaw):
         raise InputError("law", picker.form, "it must be a law in N and D")
     return None, law
+
+
+def _follow(picker: Picker, known: dict[str, Preset], default: str) -> None:
+    """Keep up with the laws there are: one that was deleted leaves its constants, one saved anew brings its own."""
+    if picker.base not in known:
+        picker.base = default
+    if picker.choice != OWN and picker.choice not in known:
+        note("This law was deleted from the saved ones; its constants are kept here as your own.", kind="warning")
+        picker.choice = OWN
+    elif picker.choice != OWN and known[picker.choice].law.constants != picker.values:
+        picker.load(known[picker.choice])
+    if picker.options != (options := (*known, OWN)):
+        picker.options = options
+        picker.renew("pick")
 
 
 def law_line(published: Preset | None) -> str:
@@ -116,6 +133,8 @@ def law_line(published: Preset | None) -> str:
     if published is None:
         return "Your own constants: no source, and no range within which they were ever measured."
     counts = "N counts every parameter" if published.convention == "total" else "N leaves the embeddings out"
+    if published.law.form == "muennighoff":
+        counts += ", every token is taken as new"
     spans = [
         f"{format_quantity(span[0])} to {format_quantity(span[1])} {what}"
         for span, what in ((published.valid_N, "parameters"), (published.valid_D, "tokens"))
@@ -194,13 +213,15 @@ def _chosen(key: str, widget: str) -> None:
     chosen = st.session_state[widget]
     if chosen == OWN:
         picker.choice = OWN
-    elif chosen in {p.id for p in presets("joint")}:
-        picker.load(chosen)
+    elif chosen in (known := {p.id: p for p in all_laws("joint")}):
+        picker.load(known[chosen])
 
 
 def _back(key: str) -> None:
     picker: Picker = st.session_state[f"{key}~picker"]
-    picker.load(picker.base)
+    known = {p.id: p for p in all_laws("joint")}
+    if picker.base in known:
+        picker.load(known[picker.base])
     picker.renew("pick")
 
 

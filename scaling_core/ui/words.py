@@ -161,7 +161,7 @@ def runs_csv(result: DemoResult) -> str:
 
 
 def _number(n: int) -> str:
-    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     return words[n] if n < len(words) else str(n)
 
 

@@ -49,21 +49,35 @@ class Line:
         return theme.ink if self.hue is None else theme.categorical[self.hue]
 
 
+ALIKE = {
+    "besiroglu2024-exact": "Besiroglu's exact optimum, since it lies within the standard errors of the published one",
+    "gadre2024-redpajama": "Gadre's law for RedPajama, since like the one for C4 it rests on five runs of 412M at most",
+    "gadre2024-refinedweb": "Gadre's law for RefinedWeb, for the same reason",
+}
+"""Published laws that a comparison leaves out, since it shows one much like them; with the reason."""
+
+
+def compared(presets: Sequence[Preset]) -> list[Preset]:
+    """The laws that a comparison shows: all but those in ALIKE."""
+    return [preset for preset in presets if preset.id not in ALIKE]
+
+
 _HUES = {
     "hoffmann2022": 0,
     "hoffmann2022-printed": 5,
     "besiroglu2024": 2,
     "kaplan2020-joint": 3,
+    "muennighoff2023": 1,
     "study-notes": 4,
-    "talk-slides": 6,
 }
 _SWEEP = np.geomspace(1e18, 1e30, 400)
 
 
-def frontiers(presets: Sequence[Preset], chosen: str | None, own: Law) -> list[Line]:
-    """The compute-optimal line of each published law, and where a paper printed an allocation of its own, that too.
+def frontiers(presets: Sequence[Preset], chosen: str | None, own: Law, own_name: str = "my constants") -> list[Line]:
+    """The compute-optimal line of each of the laws, and where a paper printed an allocation of its own, that too.
 
-    chosen: the id of the preset that the page is about; where it is None, `own` is, and gets a line of its own.
+    chosen: the id of the law that the page is about; where it is none of `presets`, `own` is, with a line of its own
+    that is named `own_name`.
     """
     lines = []
     for preset in presets:
@@ -74,9 +88,10 @@ def frontiers(presets: Sequence[Preset], chosen: str | None, own: Law) -> list[L
             pairs = [preset.allocation.at(float(C)) for C in _SWEEP]
             N, D = np.array([n for n, _ in pairs]), np.array([d for _, d in pairs])
             lines.append(Line(name=f"{name} as published", N=N, D=D, hue=hue, published=True))
-    if chosen is None:
+    if chosen not in [preset.id for preset in presets]:
         N, D, _ = frontier(own, _SWEEP)
-        lines.append(Line(name="my constants", N=N, D=D, strong=True))
+        name = f"{own_name} (mine)" if own_name in [line.name for line in lines] else own_name
+        lines.append(Line(name=name, N=N, D=D, strong=True))
     return lines
 
 
@@ -240,9 +255,11 @@ def _plane_template(theme: Theme) -> AltairChart:
 def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequence[str], theme: Theme) -> Figure:
     """The verdict of every law (columns) on every model (rows): the share of its compute left on the table.
 
-    Orange: too large for its data; blue: too small for its compute; stronger the more was left. The text says so too.
+    Orange: too large for its data; blue: too small for its compute; stronger the more was left. The text says so too,
+    without its "too" where there are many columns.
     """
     cells = []
+    too = "too " if len(columns) <= 6 else ""
     for name, verdicts in rows:
         for column, verdict in zip(columns, verdicts, strict=True):
             share = verdict.compute_left / verdict.C
@@ -256,7 +273,7 @@ def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequenc
                     "column": column,
                     "fill": fill,
                     "ink": readable_on(fill, theme),
-                    "text": "near" if near else f"too large {left}" if side < 0 else f"too small {left}",
+                    "text": "near" if near else f"{too}{'large' if side < 0 else 'small'} {left}",
                 }
             )
     return Figure(
@@ -264,6 +281,10 @@ def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequenc
         data={"cells": pd.DataFrame(cells)},
         values={"rows": [name for name, _ in rows], "columns": list(columns)},
     )
+
+
+_HEADER_LINE = 18
+"""Pixels of a line of a column's name, which has two: the upper one is empty for a name of one word."""
 
 
 @template
@@ -280,7 +301,16 @@ def _grid_template(theme: Theme, count: int) -> AltairChart:
             "column:N",
             sort=None,
             scale=alt.Scale(domain=alt.ExprRef(expr="columns"), paddingInner=0.04, paddingOuter=0),
-            axis=alt.Axis(title=None, orient="top", labelAngle=0, grid=False, **label),
+            axis=alt.Axis(
+                title=None,
+                orient="top",
+                labelAngle=0,
+                labelExpr="split((indexof(datum.label, ' ') < 0 ? ' ' : '') + datum.label, ' ')",
+                labelPadding=_HEADER_LINE + 4,
+                labelLineHeight=_HEADER_LINE,
+                grid=False,
+                **label,
+            ),
         ),
         alt.Y(
             "row:N",

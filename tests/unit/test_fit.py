@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import FORMS, RunPoints, fit_law, predict
+from scaling_core.fit.frame import make_frame
 from scaling_core.fit.objective import Problem, huber
-from scaling_core.laws import ChinchillaLaw, PowerLaw
+from scaling_core.laws import ChinchillaLaw, GadreLaw, KaplanJointLaw, PowerLaw, law_from_constants
+from scaling_core.optimum import exponents
 
 PLANTED = ChinchillaLaw(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
 
@@ -44,20 +47,35 @@ def test_power_laws_are_recovered(variable: str, offset: float) -> None:
 
 @pytest.mark.parametrize("level", [False, True])
 @pytest.mark.parametrize("delta", [1e-2, float("inf")])
-def test_derivatives_equal_finite_differences(level: bool, delta: float) -> None:
+@pytest.mark.parametrize("form", ["chinchilla", "kaplan", "gadre", "power-N-offset"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_derivatives_equal_finite_differences(level: bool, delta: float, form: str, weighted: bool) -> None:
     rng = np.random.default_rng(3)
+    shape = FORMS[form]
+    frame = make_frame(shape, rng.normal(20.0, 2.0, (len(shape.variables), 40)), 1.0, ())
     problem = Problem(
-        form=FORMS["chinchilla"], x=rng.standard_normal((2, 40)), log_loss=rng.normal(1.0, 0.1, 40), level=level
+        frame=frame,
+        x=rng.standard_normal((len(shape.variables), 40)),
+        log_loss=rng.normal(1.0, 0.1, 40),
+        precision=rng.uniform(0.5, 2.0, 40) if weighted else None,
+        level=level,
     )
-    theta, weights = rng.normal(0.0, 0.5, (3, 5)), rng.uniform(0.5, 2.0, (3, 40))
-    value, gradient, hessian = problem.derivatives(theta, weights, delta, problem.log_loss)
-    np.testing.assert_allclose(value, problem.value(theta, weights, delta, problem.log_loss), rtol=1e-12)
-    for i in range(5):
-        step = np.zeros(5)
+    phi, weights = rng.normal(0.0, 0.5, (3, len(frame.free))), rng.uniform(0.5, 2.0, (3, 40))
+
+    def value_and_gradient(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        theta = frame.theta(phi)
+        at = problem.fitted(theta)
+        return problem.value(at, weights, delta, problem.log_loss), *frame.reduced(
+            *problem.derivatives(theta, at, weights, delta, problem.log_loss)
+        )
+
+    _, gradient, hessian = value_and_gradient(phi)
+    for i in range(len(frame.free)):
+        step = np.zeros(len(frame.free))
         step[i] = 1e-6
-        above, below = (problem.derivatives(theta + s, weights, delta, problem.log_loss) for s in (step, -step))
-        np.testing.assert_allclose((above[0] - below[0]) / 2e-6, gradient[:, i], rtol=1e-5, atol=1e-8)
-        np.testing.assert_allclose((above[1] - below[1]) / 2e-6, hessian[:, i], rtol=1e-4, atol=1e-5)
+        above, below = (value_and_gradient(phi + s) for s in (step, -step))
+        np.testing.assert_allclose((above[0] - below[0]) / 2e-6, gradient[:, i], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose((above[1] - below[1]) / 2e-6, hessian[:, i], rtol=1e-4, atol=1e-4)
 
 
 def test_huber_is_quadratic_inside_and_linear_outside() -> None:
@@ -84,7 +102,7 @@ def test_equal_seeds_give_equal_replicates_and_others_do_not() -> None:
 def test_every_replicate_is_converged_to_its_own_optimum() -> None:
     points = design(noise=0.01)
     result = fit_law(points, bootstrap=12, resampling="pairs", seed=4)
-    rng, order = np.random.default_rng(4), np.lexsort((points.loss, points.D, points.N))
+    rng, order = np.random.default_rng((4, 0)), np.lexsort((points.loss, points.D, points.N))
     weights = rng.multinomial(len(points), np.full(len(points), 1 / len(points)), size=12)
     assert result.replicates is not None
     for counts, replicate in zip(weights, result.replicates, strict=True):
@@ -94,6 +112,136 @@ def test_every_replicate_is_converged_to_its_own_optimum() -> None:
             FORMS["chinchilla"].predict(replicate[None, :], np.log([points.N, points.D]))[0] / points.loss
         )
         assert float(huber(residual[drawn], 1e-3).sum()) <= alone.value * (1 + 1e-8)
+
+
+def test_whole_groups_are_drawn_together() -> None:
+    """A replicate is the fit of the groups that were drawn, each as often as it was, with all of its runs."""
+    points = design(noise=0.01)
+    labels = [f"{n:.3g}" for n in points.N]
+    grouped = RunPoints.of(N=points.N, D=points.D, loss=points.loss, group=labels)
+    result = fit_law(grouped, bootstrap=6, resampling="cluster", seed=2)
+    times = np.random.default_rng((2, 0)).multinomial(6, np.full(6, 1 / 6), size=6)
+    order = np.lexsort((points.loss, points.D, points.N))
+    member = np.unique(np.array(labels)[order], return_inverse=True)[1]
+    assert result.replicates is not None
+    for counts, replicate in zip(times, result.replicates, strict=True):
+        drawn = np.repeat(order, counts[member])
+        if len(set(points.N[drawn])) < 3:
+            continue
+        alone = fit_law(RunPoints.of(N=points.N[drawn], D=points.D[drawn], loss=points.loss[drawn]))
+        fitted = FORMS["chinchilla"].predict(replicate[None, :], np.log([points.N[drawn], points.D[drawn]]))[0]
+        assert float(huber(np.log(fitted / points.loss[drawn]), 1e-3).sum()) <= alone.value * (1 + 1e-8)
+    with pytest.raises(FitError, match="at least 6"):
+        fit_law(points, bootstrap=6, resampling="cluster")
+
+
+KAPLAN = KaplanJointLaw(N_c=6.4e13, D_c=1.8e13, alpha_N=0.076, alpha_D=0.103)
+GADRE = GadreLaw(E=1.5, a=113.7, b=189.5, eta=0.2425)
+
+
+@pytest.mark.parametrize("objective", ["huber-log", "lad", "ls-log", "ls"])
+@pytest.mark.parametrize(("form", "law"), [("kaplan", KAPLAN), ("gadre", GADRE)])
+def test_other_joint_laws_are_recovered(form: str, law: KaplanJointLaw | GadreLaw, objective: str) -> None:
+    points = design()
+    result = fit_law(
+        RunPoints.of(N=points.N, D=points.D, loss=law.loss(points.N, points.D)),
+        form=form,
+        objective=objective,  # type: ignore[arg-type]  # parametrised over the literals
+    )
+    assert type(result.law) is type(law)
+    for name, value in law.constants.items():
+        assert result.constants[name] == pytest.approx(value, rel=1e-6)
+    assert result.exponents["a"] == pytest.approx(exponents(law)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("form", ["kaplan", "gadre"])
+def test_no_independent_optimiser_does_better_on_other_forms(form: str) -> None:
+    """SciPy's simplex from the planted constants, on the objective written out again."""
+    law: KaplanJointLaw | GadreLaw = KAPLAN if form == "kaplan" else GADRE
+    points = design()
+    loss = law.loss(points.N, points.D) * np.exp(0.01 * np.random.default_rng(1).standard_normal(30))
+    result = fit_law(RunPoints.of(N=points.N, D=points.D, loss=loss), form=form, objective="ls-log")
+
+    def objective(logs: np.ndarray) -> float:
+        there = law_from_constants(form, dict(zip(law.constants, np.exp(logs).tolist(), strict=True)))
+        assert not isinstance(there, PowerLaw)
+        return float(0.5 * (np.log(there.loss(points.N, points.D) / loss) ** 2).sum())
+
+    start = np.log(list(law.constants.values()))
+    found = minimize(objective, start, method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-9, "fatol": 1e-15})
+    assert result.value == pytest.approx(objective(np.log(list(result.constants.values()))), rel=1e-9)
+    assert result.value <= found.fun * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [{"E": 1.69}, {"A": 406.4}, {"beta": 0.28}, {"A": 406.4, "alpha": 0.34}, {"E": 1.69, "alpha": 0.34, "beta": 0.28}],
+)
+def test_constants_can_be_held(fixed: dict[str, float]) -> None:
+    result = fit_law(design(), fixed=fixed, bootstrap=20)
+    for name, value in PLANTED.constants.items():
+        assert result.constants[name] == pytest.approx(value, rel=1e-6)
+    assert result.replicates is not None
+    for name, value in fixed.items():
+        assert result.constants[name] == value
+        np.testing.assert_allclose(result.replicates[:, list(result.constants).index(name)], value, rtol=1e-9)
+
+
+def test_holding_a_wrong_constant_costs_fit_and_zero_is_a_floor_one_may_hold() -> None:
+    noisy = design(noise=0.005)
+    free = fit_law(noisy, objective="ls-log").value
+    assert fit_law(noisy, objective="ls-log", fixed={"E": 1.2}).value > 1.5 * free
+    none = fit_law(noisy, objective="ls-log", fixed={"E": 0.0})
+    assert none.constants["E"] == 0.0
+    assert none.value > free
+
+
+def test_shared_exponents_are_equal_and_equal_to_gadres() -> None:
+    noisy = design(noise=0.005)
+    shared, gadre = fit_law(noisy, shared=True), fit_law(noisy, form="gadre")
+    assert shared.constants["alpha"] == pytest.approx(shared.constants["beta"], rel=1e-12)
+    assert shared.value == pytest.approx(gadre.value, rel=1e-9)
+    assert shared.value > fit_law(noisy).value
+    assert gadre.constants["eta"] == pytest.approx(shared.constants["alpha"], rel=1e-6)
+    held = fit_law(noisy, shared=True, fixed={"beta": 0.3})
+    assert (held.constants["alpha"], held.constants["beta"]) == (0.3, 0.3)
+
+
+def test_one_exponent_may_be_held_where_its_variable_never_changes() -> None:
+    N = np.geomspace(1e7, 1e10, 9)
+    D = np.full(9, 1e10)
+    result = fit_law(RunPoints.of(N=N, D=D, loss=PLANTED.loss(N, D)), fixed={"beta": 0.28, "B": 410.7})
+    assert result.constants["alpha"] == pytest.approx(0.34, rel=1e-6)
+
+
+def test_standard_errors_weigh_the_runs() -> None:
+    """Every third run is ten times noisier, and says so: its weight brings the constants nearer to the truth."""
+    points = design()
+    se = np.where(np.arange(30) % 3 == 0, 0.05, 0.005) * points.loss
+    equal: list[float] = []
+    weighted: list[float] = []
+    for seed in range(12):
+        loss = points.loss + se * np.random.default_rng(seed).standard_normal(30)
+        runs = RunPoints.of(N=points.N, D=points.D, loss=loss, se=se)
+        for weights, errors in (("equal", equal), ("se", weighted)):
+            result = fit_law(runs, objective="ls-log", weights=weights)  # type: ignore[arg-type]  # a literal
+            errors.append(np.log(result.constants["alpha"] / PLANTED.alpha))
+    assert np.std(weighted) < 0.6 * np.std(equal)
+    same = RunPoints.of(N=points.N, D=points.D, loss=loss, se=0.01 * loss)
+    assert fit_law(same, weights="se").constants == pytest.approx(fit_law(same).constants, rel=1e-6)
+    with pytest.raises(InputError, match="no standard errors"):
+        fit_law(points, weights="se")
+
+
+def test_many_runs_are_fitted_without_being_resampled() -> None:
+    rng = np.random.default_rng(0)
+    N = np.exp(rng.uniform(15, 25, 30_000))
+    D = N * np.exp(rng.uniform(1, 4, 30_000))
+    loss = PLANTED.loss(N, D) * np.exp(0.01 * rng.standard_normal(30_000))
+    result = fit_law(RunPoints.of(N=N, D=D, loss=loss), bootstrap=100)
+    assert result.constants["alpha"] == pytest.approx(0.34, abs=0.003)
+    assert result.replicates is None
+    assert "not resampled" in " ".join(result.warnings)
 
 
 def test_prediction_interval_widens_with_distance_and_noise() -> None:
@@ -133,7 +281,8 @@ def test_an_outlier_is_named() -> None:
     loss = points.loss.copy()
     loss[7] *= 1.2
     text = " ".join(fit_law(RunPoints.of(N=points.N, D=points.D, loss=loss)).warnings)
-    assert "1 of 30 runs lie" in text
+    assert "1 of 30 runs lies" in text
+    assert "Without it" in text
 
 
 @pytest.mark.parametrize("column", ["N", "D", "loss"])
@@ -146,6 +295,19 @@ def test_points_refuse_what_is_not_a_positive_number(column: str, value: float) 
 
 
 def test_unknown_options_are_refused() -> None:
-    for options in ({"form": "cubic"}, {"objective": "l3"}, {"delta": -1.0}, {"bootstrap": -1}, {"level": 1.5}):
+    for options in (
+        {"form": "cubic"},
+        {"objective": "l3"},
+        {"delta": -1.0},
+        {"bootstrap": -1},
+        {"level": 1.5},
+        {"resampling": "jackknife"},
+        {"interval_method": "exact"},
+        {"weights": "mass"},
+        {"fixed": {"gamma": 1.0}},
+        {"fixed": {"A": -1.0}},
+        {"form": "kaplan", "fixed": {"alpha_N": 0.1}},
+        {"form": "kaplan", "shared": True},
+    ):
         with pytest.raises(InputError):
             fit_law(design(), **options)

@@ -19,11 +19,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("foundations", ("errors", "arrays", "units", "flops", "laws", "catalog")),
-    ("answers", ("optimum", "fit", "demo")),
+    ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
+    ("answers", ("optimum", "fit", "demo", "talk")),
     ("declared", ("lab.spec", "lab.records", "lab.rules", "lab.plan")),
     ("materials", ("lab.sources", "lab.corpus", "lab.batches", "lab.tensors", "lab.surroundings")),
-    ("store", ("runs",)),
+    ("store", ("runs", "library")),
     ("pictures", ("viz",)),
     ("commands", ("output", "commands", "lab.report", "lab.commands", "doctor", "cli", "__main__")),
     ("widgets", ("ui",)),

@@ -9,7 +9,7 @@ import pytest
 
 from scaling_core.catalog import presets
 from scaling_core.errors import InputError
-from scaling_core.laws import ChinchillaLaw, Law
+from scaling_core.laws import ChinchillaLaw, GadreLaw, KaplanJointLaw, Law, MuennighoffLaw, as_chinchilla
 from scaling_core.optimum import (
     NEAR_OPTIMAL,
     exponents,
@@ -26,8 +26,10 @@ from scaling_core.optimum import (
 )
 
 SYMMETRIC = ChinchillaLaw(E=2.0, A=400.0, B=400.0, alpha=0.5, beta=0.5)
-LAWS = [p.joint for p in presets()]
-IDS = [p.id for p in presets()]
+GADRE = GadreLaw(E=1.508, a=113.7, b=189.5, eta=0.2425)
+REPEATING = MuennighoffLaw(E=1.87, A=521.0, B=1488.0, alpha=0.35, beta=0.37, R_N_star=5.3, R_D_star=15.4)
+LAWS = [*(p.joint for p in presets()), GADRE, REPEATING]
+IDS = [*(p.id for p in presets()), "a gadre law", "a muennighoff law"]
 
 
 def test_symmetric_law_by_hand() -> None:
@@ -91,7 +93,8 @@ def test_a_loss_no_model_reaches_is_refused(loss: float) -> None:
 
 
 def test_impossible_names_the_floor() -> None:
-    with pytest.raises(InputError, match=r"loss: got 1\.69, but under this law no model goes to or below 1\.69"):
+    said = r"loss: got 1\.69, but that is impossible: under this law no model goes to or below 1\.69, whatever its size"
+    with pytest.raises(InputError, match=said):
         optimal_for_loss(LAWS[1], 1.69)
     assert optimal_for_loss(LAWS[1], 1.6901).C > 1e30
 
@@ -176,3 +179,37 @@ def test_a_tenth_of_the_compute_is_the_border() -> None:
     assert 0.08 < near.compute_left / near.C < 0.10
     assert 0.10 < beyond.compute_left / beyond.C < 0.13
     assert (near.status, beyond.status) == ("near-optimal", "under-trained")
+
+
+@pytest.mark.parametrize("law", [GADRE, REPEATING], ids=["gadre", "muennighoff"])
+def test_laws_that_reduce_to_chinchillas_have_its_optimum(law: Law) -> None:
+    base = as_chinchilla(law)
+    assert base is not None
+    for C in (1e18, 1e23, 1e28):
+        one, other = optimal_for_compute(law, C), optimal_for_compute(base, C)
+        assert (one.N, one.D, one.loss) == pytest.approx((other.N, other.D, other.loss), rel=1e-12)
+    assert exponents(law) == pytest.approx(exponents(base), rel=1e-14)
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0, 40.0])
+def test_excess_parameters_count_in_the_verdict(factor: float) -> None:
+    """A model too large for its data is worse under Muennighoff's form than under its base, and judged so."""
+    best = optimal_for_compute(REPEATING, 1e22)
+    N, D = best.N * factor, best.D / factor
+    verdict, base = judge(REPEATING, N, D), judge(REPEATING.base, N, D)
+    assert optimal_for_loss(REPEATING, verdict.loss).C == pytest.approx(verdict.compute_needed, rel=1e-7)
+    assert verdict.loss == REPEATING.loss(N, D)
+    if factor > 1:
+        assert verdict.loss > base.loss * 1.001
+        assert verdict.compute_needed < base.compute_needed
+    small = judge(REPEATING, best.N / 5, best.D * 5)
+    assert small.compute_needed == pytest.approx(
+        judge(REPEATING.base, best.N / 5, best.D * 5).compute_needed, rel=1e-12
+    )
+
+
+def test_kaplan_has_no_impossible_loss() -> None:
+    law = KaplanJointLaw(N_c=6.4e13, D_c=1.8e13, alpha_N=0.076, alpha_D=0.103)
+    assert optimal_for_loss(law, 0.9).C > 1e29
+    with pytest.raises(InputError, match="loss: got 0"):
+        optimal_for_loss(law, 0.0)

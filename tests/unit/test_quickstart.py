@@ -6,6 +6,7 @@ everything else to the real interpreter. The real installation is what `./quicks
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import socket
@@ -302,13 +303,29 @@ def test_every_check_runs_even_after_one_has_failed(clone: Clone) -> None:
     assert done.returncode == 1
     asked = clone.asked()
     assert asked[0].endswith(f"-r {clone.folder}/requirements.txt -r {clone.folder}/requirements-test.txt")
-    assert [line.split()[0] for line in asked[1:]] == ["ruff", "ruff", "mypy", "pytest"]
+    assert [line.split()[0] for line in asked[1:3]] == ["ruff", "ruff"]
+    assert sorted(line.split()[0] for line in asked[3:]) == ["mypy", "pytest"], "these two run beside each other"
+    assert re.findall(r"^== .*", done.stdout, flags=re.M) == [
+        *("== ruff check", "== ruff format", "== pytest", "== mypy --strict"),
+    ]
     clone.python()
     shutil.rmtree(clone.folder / ".venv")
     assert clone.run("test").returncode == 0
     clone.asked()
     assert clone.run().returncode == 0
     assert [line.split()[0] for line in clone.asked()] == ["doctor", "streamlit"]
+
+
+@pytest.mark.parametrize("fails", ["ruff", "mypy", "pytest"])
+def test_one_failed_check_fails_them_all(clone: Clone, fails: str) -> None:
+    clone.python()
+    assert clone.run("test").returncode == 0
+    python = clone.folder / ".venv" / "bin" / "python"
+    first, rest = python.read_text().split("\n", 1)
+    python.write_text(f'{first}\n[ "$2" != {fails} ] || {{ echo "{fails} found a fault"; exit 3; }}\n{rest}')
+    done = clone.run("test")
+    assert done.returncode == 1
+    assert f"{fails} found a fault" in done.stdout
 
 
 def test_a_machine_that_failed_its_check_is_checked_again(clone: Clone) -> None:

@@ -1,0 +1,148 @@
+"""Beyond the optimum: models that are served, models kept small on purpose, and data that run out."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from scaling_core.catalog import Preset, models, preset
+from scaling_core.laws import Law, MuennighoffLaw
+from scaling_core.optimum import compute_wall, data_limited, inference_optimal, smaller_model, worthless_epochs
+from scaling_core.ui.beyond import overtrained_words, repeated_words, served_words, source_line
+from scaling_core.ui.charts import show
+from scaling_core.ui.inputs import number_input, quantity_input
+from scaling_core.ui.law_picker import law_line, law_picker, warn_of
+from scaling_core.ui.page import answer, figures, note, page
+from scaling_core.ui.words import percent, ratio
+from scaling_core.units import format_loss, format_quantity
+from scaling_core.viz.axes import scientific
+from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, wall_chart
+from scaling_core.viz.laws import Mark
+from scaling_core.viz.theme import Theme
+
+KNOWN = ("gpt3", "chinchilla", "llama-7b", "llama2-7b", "llama3-8b", "llama3-70b", "llama3.1-405b")
+"""Models that stand on the over-training curve."""
+REPEATED = "muennighoff2023"
+"""The law of the third part where the chosen one says nothing about repeated data."""
+WITHIN = 0.01
+"""Nats from the limit at which more compute is said to have stopped helping."""
+WORTHLESS = 0.01
+"""Share of the second epoch's gain below which another is called worthless."""
+
+
+def served(law: Law, published: Preset | None, theme: Theme) -> float:
+    """The cheapest model to train and to serve. Returns the budget in FLOP that names the quality."""
+    words = st.container()
+    quality, amount, numbers = st.columns([1, 1, 2.6], gap="medium", vertical_alignment="bottom")
+    with quality:
+        C = quantity_input(
+            "As good as the best of, FLOP", "C", "3.15e23", field="compute", minimum=1e12, maximum=1e32, url=True
+        )
+    with amount:
+        tokens = quantity_input(
+            "Tokens served", "served", "10T", field="served tokens", minimum=1.0, maximum=1e24, url=True
+        )
+    found = inference_optimal(law, C=C, D_inference=tokens)
+    with words:
+        question, sentence, detail = served_words(found)
+        answer(question, sentence, detail, law_line(published))
+        warn_of(published)
+    with numbers:
+        figures(
+            [
+                ("parameters", format_quantity(found.N)),
+                ("training tokens", format_quantity(found.D)),
+                ("tokens per parameter", ratio(found.tokens_per_param)),
+                ("compute saved", percent(found.saving)),
+            ]
+        )
+    show(
+        lifetime_chart(law, C, tokens, theme),
+        "lifetime",
+        alt="Training and serving compute against parameters at one loss, with the best size for several served amounts.",
+        grows=True,
+    )
+    note(
+        "Every point of a curve has the same loss. Training costs 6 N D, serving 2 N for each token read or written. Each "
+        "dot is the cheapest size; towards the left end of the curves no amount of training data suffices."
+    )
+    return C
+
+
+def overtrained(law: Law, C: float, theme: Theme) -> None:
+    """How small the model becomes for a multiple of the training compute, and where trained models stand."""
+    words = st.container()
+    field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
+    with field:
+        times = number_input("Times the training compute", "times", 2.0, minimum=1.0, maximum=1000.0)
+    found = smaller_model(law, C=C, times=times)
+    with words:
+        answer(*overtrained_words(found, times))
+    with numbers:
+        figures(
+            [
+                ("parameters", format_quantity(found.N)),
+                ("training tokens", format_quantity(found.D)),
+                ("of the optimal size", percent(found.fraction)),
+                ("training, FLOP", scientific(found.C)),
+            ]
+        )
+    marks = [Mark(name=m.name, N=m.N, D=m.tokens) for m in models() if m.id in KNOWN]
+    show(
+        overtraining_chart(law, times, marks, theme),
+        "overtraining",
+        alt="Training compute against size at equal loss, both relative to the optimum, with well-known models.",
+        grows=True,
+    )
+    note(
+        "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the cheapest "
+        "training of the same loss: to the left it is smaller than that, which costs training and saves serving."
+    )
+
+
+def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None:
+    """How often few unique tokens are read at the best, and where more compute stops helping."""
+    source = published
+    if not isinstance(law, MuennighoffLaw):
+        source = preset(REPEATED)
+        law = source.joint
+    if not isinstance(law, MuennighoffLaw):
+        return
+    words = st.container()
+    field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
+    with field:
+        U = quantity_input(
+            "Unique tokens", "unique", "100B", field="unique tokens", minimum=1e6, maximum=1e20, url=True
+        )
+    best, stop = data_limited(law, U=U, C=C), compute_wall(law, U, within=WITHIN)
+    with words:
+        answer(*repeated_words(best, stop, worthless_epochs(law, WORTHLESS), WITHIN, WORTHLESS), source_line(source))
+    with numbers:
+        figures(
+            [
+                ("parameters", format_quantity(best.N)),
+                ("tokens seen", format_quantity(best.D)),
+                ("epochs", f"{best.epochs:.2g}"),
+                ("loss, nats per token", format_loss(best.loss)),
+                ("lost to repetition", f"{best.loss_penalty:.3f}"),
+            ]
+        )
+    show(
+        wall_chart(law, U, C, theme),
+        "wall",
+        alt="Loss against training compute with unlimited data and with the unique tokens, epochs marked on the curve.",
+        grows=True,
+    )
+    note(
+        "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is a "
+        f"parameter beyond what the data call for. The upright stroke is where the limit is {WITHIN:g} nats away."
+    )
+
+
+with page("beyond") as theme:
+    with st.sidebar:
+        published, law = law_picker("law", url=True)
+    C = served(law, published, theme)
+    st.space("medium")
+    overtrained(law, C, theme)
+    st.space("medium")
+    repeated(published, law, C, theme)

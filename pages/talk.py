@@ -1,0 +1,35 @@
+"""Talk check: every number of the talk, what is computed for it now, and the verdict."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from scaling_core.talk import claims, select
+from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.page import answer, figures, note, page, section
+from scaling_core.ui.talk import RULE, cards, claims_csv, count_figures, filters, listing, opening, styles
+from scaling_core.viz.talk import ratio_chart
+
+with page("talk") as theme:
+    st.html(styles(theme))
+    answer(*opening())
+    figures(*count_figures(theme))
+    st.html(cards())
+    section(
+        "How far off",
+        "Each printed number over the computed one, on a logarithmic axis: a right number lies on the line.",
+    )
+    show(
+        ratio_chart(claims(), theme),
+        "ratios",
+        alt="The ratio of each printed number to the computed one; the right ones at 1, the wrong ones sorted around.",
+    )
+    download_figure(lambda: ratio_chart(claims(), theme), "talk_check", "ratios")
+    section("Every claim", RULE)
+    verdict, source = filters()
+    found = select(verdict=verdict, source=source)
+    note(f"{len(found)} of {len(claims())} claims.")
+    st.html(listing(found))
+    st.download_button(
+        "talk_check.csv", lambda: claims_csv(found), "talk_check.csv", "text/csv", on_click="ignore", key="talk.csv"
+    )

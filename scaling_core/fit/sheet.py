@@ -1,0 +1,199 @@
+"""A file or a pasted text as rows of cells: its encoding, its separator, where its header stands."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaling_core.errors import InputError
+from scaling_core.fit.columns import meaning
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_LINES = 2_000_000
+MAX_LINE = 1024 * 1024
+MAX_COLUMNS = 4096
+SEPARATORS = (",", ";", "\t", "|", "，", "；", " ")
+"""A space stands for any run of spaces."""
+HEAD = 30
+"""The header is looked for among this many lines that hold something."""
+SPAN = 20
+"""A record of more lines than this has a quoted cell that nobody closed."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BINARY = (
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+)
+Row = tuple[int, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A table found in a text. header: titles, stripped. line: where the header begins, from 1.
+
+    separator: of the cells. notes: sentences about how the text was read.
+    """
+
+    text: str
+    header: tuple[str, ...]
+    line: int
+    separator: str
+    notes: tuple[str, ...]
+
+    def rows(self) -> Iterator[Row]:
+        """Line number and cells of each record below the header, blank ones left out."""
+        return itertools.islice(records(lines(self.text, self.line), self.separator, self.line), 1, None)
+
+
+def open_sheet(source: Path | bytes | str) -> Sheet:
+    """Decode a source and find its header and separator; raises InputError where it holds no table of runs."""
+    text, notes = decode(source)
+    if not text.strip():
+        raise InputError("file", "no rows", "it must hold a header and at least one run")
+    best: tuple[int, ...] = ()
+    found: Sheet | None = None
+    head, problem = _head(text)
+    for order, separator in enumerate(SEPARATORS):
+        rows: list[Row] = []
+        try:
+            for row in itertools.islice(records(iter(head), separator, 1), HEAD):
+                rows.append(row)
+        except InputError as error:
+            problem = problem or error
+        widths = [len(cells) for _, cells in rows]
+        if max(widths, default=0) > MAX_COLUMNS:
+            problem = problem or InputError("header", f"{max(widths)} columns", f"there may be at most {MAX_COLUMNS}")
+        for place, (line, cells) in enumerate(rows):
+            if len(cells) > MAX_COLUMNS:
+                continue
+            header = tuple(cell.strip() for cell in cells)
+            whole, known = meaning(header)
+            trust = 1 if separator == " " else 2 if header[0].startswith("#") else 3
+            rank = (trust * whole, widths[place : place + 2].count(len(cells)), known, -order, -place)
+            if known and rank > best:
+                best, found = rank, Sheet(text=text, header=header, line=line, separator=separator, notes=notes)
+    if found is None:
+        raise problem or InputError(
+            "header",
+            text.lstrip()[:200].splitlines()[0],
+            "a row must name the columns: one column must be the loss, and two of N, D and C",
+        )
+    return found
+
+
+def _head(text: str) -> tuple[list[str], InputError | None]:
+    """The lines among which a header is looked for, about two million characters at most, and what ended them."""
+    head: list[str] = []
+    total = 0
+    try:
+        for line in itertools.islice(lines(text, 1), 10_000):
+            head.append(line)
+            total += len(line)
+            if total > 2 * MAX_LINE:
+                break
+    except InputError as error:
+        return head, error
+    return head, None
+
+
+def lines(text: str, first: int) -> Iterator[str]:
+    """Lines from number `first` on, with their ends: LF, CR LF or CR. Raises InputError for a long one, or too many."""
+    for count, match in enumerate(_LINE.finditer(text), start=1):
+        line = match[0]
+        if not line:
+            return
+        if len(line) > MAX_LINE:
+            raise InputError(f"line {count}", f"{len(line)} characters", f"a line may have at most {MAX_LINE}")
+        if count > MAX_LINES:
+            raise InputError("file", f"over {MAX_LINES} lines", "a table of runs may have no more")
+        if count >= first:
+            yield line
+
+
+def records(source: Iterator[str], separator: str, first: int) -> Iterator[Row]:
+    """Number of the line where it begins, and cells, of each record that is not blank; `first` is the first line's."""
+    if separator == " ":
+        for count, line in enumerate(source, start=first):
+            if cells := line.split():
+                yield count, cells
+        return
+    reader = csv.reader(source, delimiter=separator, skipinitialspace=True)
+    begin = first
+    try:
+        for row in reader:
+            end = first + reader.line_num
+            if end - begin > SPAN:
+                raise InputError(f"line {begin}", f"a record of {end - begin} lines", "a quoted cell must be closed")
+            if row:
+                yield begin, row
+            begin = end
+    except csv.Error as error:
+        raise InputError(f"line {begin}", str(error), "every cell must be short and every quote closed") from error
+
+
+def decode(source: Path | bytes | str) -> tuple[str, tuple[str, ...]]:
+    """The text of a source, and a sentence where its encoding was guessed; raises InputError for anything but text."""
+    content = _read(source) if isinstance(source, Path) else source
+    if len(content) > MAX_BYTES:
+        raise InputError("file", f"over {MAX_BYTES} bytes", "a table of runs may hold 64 MiB")
+    notes: tuple[str, ...] = ()
+    if isinstance(content, str):
+        text = content
+    else:
+        text, notes = _decoded(content)
+    if "\x00" in text:
+        raise InputError("file", "binary data", "it must be a text: a CSV table in UTF-8")
+    return text.removeprefix("\ufeff").removesuffix("\x1a"), notes
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError("file", str(path), f"it could not be read ({reason})") from error
+
+
+def _decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
+    for magic, what in _BINARY:
+        if data.startswith(magic):
+            raise InputError("file", f"binary data, {what}", "it must be a text: save the table as CSV")
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding), ()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    "file", f"binary data, not {encoding.upper()}", "it must be a text: a CSV table in UTF-8"
+                ) from error
+    try:
+        return data.decode("utf-8"), ()
+    except UnicodeDecodeError:
+        pass
+    if b"\x00" in data:
+        raise InputError("file", "binary data", "it must be a text: a CSV table in UTF-8")
+    runs = [len(match[0]) for match in itertools.islice(_HIGH.finditer(data), 10_000)]
+    if all(length % 2 == 0 for length in runs):  # Chinese text stands in pairs of such bytes, accents stand alone
+        try:
+            return data.decode("gb18030"), ("The file is not in UTF-8: it was read as GB18030.",)
+        except UnicodeDecodeError:
+            pass
+    return data.decode("latin-1"), ("The file is not in UTF-8: it was read as Latin-1.",)
