@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from scaling_core.catalog import Preset, models, preset
 from scaling_core.laws import Law, MuennighoffLaw
-from scaling_core.optimum import compute_wall, data_limited, inference_optimal, smaller_model, worthless_epochs
+from scaling_core.optimum import (
+    compute_wall,
+    data_limited,
+    inference_optimal,
+    served_for,
+    smaller_model,
+    worthless_epochs,
+)
 from scaling_core.ui.beyond import overtrained_words, repeated_words, served_words, source_line
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import number_input, quantity_input
@@ -19,7 +27,7 @@ from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, wall_cha
 from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import Theme
 
-KNOWN = ("gpt3", "chinchilla", "llama-7b", "llama2-7b", "llama3-8b", "llama3-70b", "llama3.1-405b")
+KNOWN = ("gpt3", "chinchilla", "llama-7b", "llama2-7b", "llama3-8b", "llama3.1-405b")
 """Models that stand on the over-training curve."""
 REPEATED = "muennighoff2023"
 """The law of the third part where the chosen one says nothing about repeated data."""
@@ -34,9 +42,7 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
     words = st.container()
     quality, amount, numbers = st.columns([1, 1, 2.6], gap="medium", vertical_alignment="bottom")
     with quality:
-        C = quantity_input(
-            "As good as the best of, FLOP", "C", "3.15e23", field="compute", minimum=1e12, maximum=1e32, url=True
-        )
+        C = quantity_input("Compute C, in FLOP", "C", "3.15e23", field="compute", minimum=1e12, maximum=1e32, url=True)
     with amount:
         tokens = quantity_input(
             "Tokens served", "served", "10T", field="served tokens", minimum=1.0, maximum=1e24, url=True
@@ -49,21 +55,20 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
     with numbers:
         figures(
             [
-                ("parameters", format_quantity(found.N)),
-                ("training tokens", format_quantity(found.D)),
-                ("tokens per parameter", ratio(found.tokens_per_param)),
                 ("compute saved", percent(found.saving)),
+                ("in all, FLOP", scientific(found.total_flops)),
+                ("tokens per parameter", ratio(found.tokens_per_param)),
             ]
         )
     show(
         lifetime_chart(law, C, tokens, theme),
         "lifetime",
-        alt="Training and serving compute against parameters at one loss, with the best size for several served amounts.",
+        alt="Training and serving compute against parameters at one loss, with the best size for each served amount.",
         grows=True,
     )
     note(
-        "Every point of a curve has the same loss. Training costs 6 N D, serving 2 N for each token read or written. Each "
-        "dot is the cheapest size; towards the left end of the curves no amount of training data suffices."
+        "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each token "
+        "read or written. Each dot is the cheapest size; near the left end no amount of training data suffices."
     )
     return C
 
@@ -73,17 +78,18 @@ def overtrained(law: Law, C: float, theme: Theme) -> None:
     words = st.container()
     field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
     with field:
-        times = number_input("Times the training compute", "times", 2.0, minimum=1.0, maximum=1000.0)
+        times = number_input("Times the training", "times", 2.0, minimum=1.0, maximum=1000.0)
     found = smaller_model(law, C=C, times=times)
+    demand = float(served_for(law, np.array([found.N]), C=C)[0])
     with words:
         answer(*overtrained_words(found, times))
     with numbers:
         figures(
             [
-                ("parameters", format_quantity(found.N)),
-                ("training tokens", format_quantity(found.D)),
                 ("of the optimal size", percent(found.fraction)),
+                ("tokens per parameter", ratio(found.tokens_per_param)),
                 ("training, FLOP", scientific(found.C)),
+                ("best for serving, tokens", format_quantity(demand)),
             ]
         )
     marks = [Mark(name=m.name, N=m.N, D=m.tokens) for m in models() if m.id in KNOWN]
@@ -94,8 +100,8 @@ def overtrained(law: Law, C: float, theme: Theme) -> None:
         grows=True,
     )
     note(
-        "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the cheapest "
-        "training of the same loss: to the left it is smaller than that, which costs training and saves serving."
+        "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the least "
+        "training for its own loss: left of 100% it is smaller than that, which costs training and saves serving."
     )
 
 
@@ -114,8 +120,9 @@ def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None
             "Unique tokens", "unique", "100B", field="unique tokens", minimum=1e6, maximum=1e20, url=True
         )
     best, stop = data_limited(law, U=U, C=C), compute_wall(law, U, within=WITHIN)
+    end = worthless_epochs(law, WORTHLESS)
     with words:
-        answer(*repeated_words(best, stop, worthless_epochs(law, WORTHLESS), WITHIN, WORTHLESS), source_line(source))
+        answer(*repeated_words(best, stop, WITHIN), source_line(source))
     with numbers:
         figures(
             [
@@ -127,14 +134,15 @@ def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None
             ]
         )
     show(
-        wall_chart(law, U, C, theme),
+        wall_chart(law, best, stop, theme),
         "wall",
         alt="Loss against training compute with unlimited data and with the unique tokens, epochs marked on the curve.",
         grows=True,
     )
     note(
         "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is a "
-        f"parameter beyond what the data call for. The upright stroke is where the limit is {WITHIN:g} nats away."
+        f"parameter beyond what the data call for. After {end:.2g} epochs one more buys under {percent(WORTHLESS)} of "
+        f"what the second bought. The upright stroke is where the limit is {WITHIN:g} nats away."
     )
 
 

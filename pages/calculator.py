@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from scaling_core.catalog import Preset, model
+from scaling_core.errors import InputError
 from scaling_core.laws import Law
-from scaling_core.optimum import Verdict, judge, optimal_for_compute
+from scaling_core.optimum import (
+    Allocation,
+    Verdict,
+    judge,
+    optimal_for_compute,
+    optimal_for_loss,
+    optimal_for_params,
+    optimal_for_tokens,
+)
 from scaling_core.ui.charts import show
-from scaling_core.ui.inputs import quantity_input
+from scaling_core.ui.inputs import choice_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
 from scaling_core.ui.page import answer, figures, note, page, section
-from scaling_core.ui.words import comparison, headline, ratio, verdict_table
-from scaling_core.units import format_loss, format_quantity
+from scaling_core.ui.words import comparison, headline, optimum_interval, ratio, verdict_table
+from scaling_core.units import format_flops, format_loss, format_quantity
+from scaling_core.viz.axes import scientific
 from scaling_core.viz.laws import TERMS, Mark, isoflop_chart, slice_chart, term_colours, terms_chart
 from scaling_core.viz.surface import surface_chart
 from scaling_core.viz.theme import Theme
@@ -36,23 +48,62 @@ def opening(law: Law, published: Preset | None, theme: Theme) -> float:
     return C
 
 
+GIVEN: dict[str, tuple[str, str, Callable[[Law, float], Allocation]]] = {
+    "C": ("Given compute C, in FLOP", "3.15e23", optimal_for_compute),
+    "N": ("Given parameters N", "70B", optimal_for_params),
+    "D": ("Given tokens D", "1.4T", optimal_for_tokens),
+    "loss": ("Given a target loss, in nats", "2.0", optimal_for_loss),
+}
+"""What the optimum may be asked for: its name in the box, what the field begins with, and the answer."""
+LEAST, MOST = 1e12, 1e32
+"""Budgets that the page draws, FLOP."""
+
+
+def wanted(law: Law) -> Allocation:
+    """The optimum from what the reader gives: a budget, a size, tokens, or the loss to be reached.
+
+    Where the law has none, such as a loss below its floor, the sentence says so and the budget of GPT-3 stands in.
+    """
+    given = choice_input("Given", "given", {id: name for id, (name, _, _) in GIVEN.items()}, hide_label=True)
+    name, start, solve = GIVEN[given]
+    if given == "C":
+        value = quantity_input(
+            name, "C", start, field="compute", minimum=LEAST, maximum=MOST, url=True, hide_label=True
+        )
+    else:
+        least = 1e-3 if given == "loss" else 1e3
+        field = {"N": "parameters", "D": "tokens", "loss": "target loss"}[given]
+        value = quantity_input(name, f"given.{given}", start, field=field, minimum=least, maximum=1e24, hide_label=True)
+    try:
+        best = solve(law, value)
+        if not LEAST <= best.C <= MOST:
+            raise InputError(
+                name, format_quantity(value), f"its optimum takes {format_flops(best.C)}, beyond this page"
+            )
+    except InputError as error:
+        note(f"{error} Shown instead: the compute of GPT-3.", kind="error")
+        best = optimal_for_compute(law, 3.15e23)
+    return best
+
+
 def budget(law: Law, published: Preset | None, theme: Theme) -> float:
-    """Compute in, the best model out, and the isoFLOP curves around it. Returns the budget in FLOP."""
-    left, right = st.columns([1, 3], gap="medium", vertical_alignment="bottom")
+    """One number in, the best model out, and the isoFLOP curves around it. Returns the budget in FLOP."""
+    left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
     with left:
-        C = quantity_input("Compute C, in FLOP", "C", "3.15e23", field="compute", minimum=1e12, maximum=1e32, url=True)
-    best = optimal_for_compute(law, C)
+        best = wanted(law)
     with right:
         figures(
             [
+                ("compute, FLOP", scientific(best.C)),
                 ("best parameters", format_quantity(best.N)),
                 ("on tokens", format_quantity(best.D)),
                 ("loss, nats per token", format_loss(best.loss)),
                 ("tokens per parameter", ratio(best.tokens_per_param)),
             ]
         )
+        spread(law, published, best.C)
     show(
-        isoflop_chart(law, C, MARKS, theme),
+        isoflop_chart(law, best.C, MARKS, theme),
         "isoflop",
         alt="Loss against parameters at five compute budgets, with the best model of each and GPT-3 and Chinchilla.",
         grows=True,
@@ -61,8 +112,14 @@ def budget(law: Law, published: Preset | None, theme: Theme) -> float:
         "Along each curve the compute is the same, so a larger model sees fewer tokens. Each dot is the best model of "
         "its budget; the dotted line joins them."
     )
-    outside(published, N=best.N, D=best.D, C=C)
-    return C
+    outside(published, N=best.N, D=best.D, C=best.C)
+    return best.C
+
+
+def spread(law: Law, published: Preset | None, C: float) -> None:
+    """How far the optimum at C could lie elsewhere, where the law was saved with the replicates of its fit."""
+    if published is not None and published.replicates is not None:
+        note(optimum_interval(law, published.replicates, C))
 
 
 def prediction(law: Law, published: Preset | None, theme: Theme) -> tuple[float, float]:

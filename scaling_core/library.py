@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from scaling_core.catalog import Convention, Kind, Preset, Range, presets
 from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.laws import AnyLaw, form_of, law_from_constants
 from scaling_core.runs import place
+
+if TYPE_CHECKING:
+    from scaling_core.fit import FitResult
 
 PREFIX = "my-"
 """Every saved id begins with it and no published one does, so that the two never meet."""
@@ -134,6 +137,36 @@ def find_law(id: str, home: Path | None = None) -> Preset:
     if id not in known:
         raise InputError("law", id, f"it must be one of {', '.join(known)}")
     return known[id]
+
+
+def save_fit(
+    result: FitResult,
+    name: str,
+    *,
+    source: str,
+    convention: Convention = "total",
+    home: Path | None = None,
+    replace: bool = False,
+) -> Preset:
+    """Save the law of a fit with the range of its runs, its replicates and what was to be said of it.
+
+    source, convention, home, replace and errors as in `save_law`.
+    """
+    points, same_order = result.points, list(result.law.constants) == list(result.form.names)
+    return save_law(
+        name,
+        result.law,
+        source=source,
+        convention=convention,
+        valid_N=(float(points.N.min()), float(points.N.max())),
+        valid_D=(float(points.D.min()), float(points.D.max())),
+        valid_C=(float(points.C.min()), float(points.C.max())),
+        replicates=result.replicates if same_order else None,
+        level=result.level if same_order and result.replicates is not None else None,
+        note=" ".join(result.warnings),
+        home=home,
+        replace=replace,
+    )
 
 
 def delete_law(id: str, home: Path | None = None) -> None:

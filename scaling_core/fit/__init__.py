@@ -8,9 +8,12 @@ Objective and data: Hoffmann et al. 2022, section 3.3 (approach 3); Besiroglu et
 
 from __future__ import annotations
 
+from scaling_core.fit.allocation import AllocationFit
 from scaling_core.fit.bootstrap import RESAMPLINGS, Resampling
+from scaling_core.fit.envelope import fit_envelope
 from scaling_core.fit.forms import FORMS, FittedLaw
 from scaling_core.fit.intervals import INTERVALS, Interval, interval, joint_region
+from scaling_core.fit.isoflop import fit_isoflop
 from scaling_core.fit.objective import OBJECTIVES, Objective
 from scaling_core.fit.parametric import MAX_BOOTSTRAP, WEIGHTS, Weights, fit_law
 from scaling_core.fit.points import RunPoints
@@ -24,6 +27,7 @@ __all__ = [
     "OBJECTIVES",
     "RESAMPLINGS",
     "WEIGHTS",
+    "AllocationFit",
     "FitResult",
     "FittedLaw",
     "Interval",
@@ -33,6 +37,8 @@ __all__ = [
     "RunPoints",
     "RunTable",
     "Weights",
+    "fit_envelope",
+    "fit_isoflop",
     "fit_law",
     "interval",
     "joint_region",

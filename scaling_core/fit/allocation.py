@@ -141,20 +141,25 @@ class AllocationFit:
         }
 
 
-def power_law(log_C: FloatArray, log_N: FloatArray, found: BoolArray, weights: FloatArray | None = None) -> FloatArray:
-    """(ln coefficient, exponent) of N* = k C^a by least squares: log_C (m,), log_N and found (R, m) -> (R, 2).
+def power_law(
+    log_C: FloatArray, log_N: FloatArray, weights: FloatArray | BoolArray, fewest: int = FEWEST_BUDGETS
+) -> FloatArray:
+    """(ln coefficient, exponent) of N* = k C^a by least squares, for R sets of m optima: (R, 2).
 
-    weights: (m,), ones by default. NaN where fewer than `FEWEST_BUDGETS` optima were found.
+    log_C, log_N: (m,) or (R, m). weights: (R, m), zero or False for an optimum that was not found; NaN where fewer than
+    `fewest` were.
     """
-    w = found.astype(np.float64) if weights is None else found * weights
-    enough = found.sum(axis=1) >= FEWEST_BUDGETS
+    w = weights.astype(np.float64)
+    enough = (w > 0).sum(axis=1) >= fewest
     total = np.where(enough, w.sum(axis=1), 1.0)
-    x = log_C - (w @ log_C / total)[:, None]
-    y = np.where(found, log_N, 0.0)
+    x = np.where(w > 0, log_C, 0.0)
+    y = np.where(w > 0, log_N, 0.0)
+    middle = (w * x).sum(axis=1) / total
+    x = x - middle[:, None]
     spread = (w * x * x).sum(axis=1)
     usable = enough & (spread > 1e-12 * total)
     a = (w * x * y).sum(axis=1) / np.where(usable, spread, 1.0)
-    log_k = (w * y).sum(axis=1) / total - a * (w @ log_C) / total
+    log_k = (w * y).sum(axis=1) / total - a * middle
     out = np.stack([log_k, a], axis=1)
     out[~usable] = np.nan
     return out

@@ -122,7 +122,7 @@ def tabulate(points: RunPoints, groups: list[IndexArray], window: float | None) 
             spread = f"Its runs spread from {low} to {high} without a gap, which is not one budget: name the budgets."
             refused.append(BudgetOptimum(C=C, n=len(index), refused=spread))
             continue
-        rows = _sizes(np.log(points.N[index]), np.log(points.D[index]), points.loss[index], precision[index])
+        rows = by_size(np.log(points.N[index]), np.log(points.D[index]), points.loss[index], precision[index])
         if window is not None:
             rows = rows[:, np.abs(rows[0] - rows[0][rows[2].argmin()]) <= np.log(window) * (1 + 1e-12)]
         sentence = _why_not(rows, window)
@@ -131,10 +131,10 @@ def tabulate(points: RunPoints, groups: list[IndexArray], window: float | None) 
         else:
             columns.append((float(logs.mean()), rows))
     columns.sort(key=lambda column: column[0])
-    return _pad(columns, scale), refused
+    return pad(columns, scale), refused
 
 
-def _sizes(log_N: FloatArray, log_D: FloatArray, loss: FloatArray, weight: FloatArray) -> FloatArray:
+def by_size(log_N: FloatArray, log_D: FloatArray, loss: FloatArray, weight: FloatArray) -> FloatArray:
     """Rows ln N, ln D, loss, weight and number of runs of each different size, by size: shape (5, m)."""
     order = np.argsort(log_N, kind="stable")
     size = np.concatenate([[0], np.cumsum(np.diff(log_N[order]) > SAME_SIZE)])
@@ -156,7 +156,8 @@ def _why_not(rows: FloatArray, window: float | None) -> str | None:
     return f"The {which} size, {size}, has the least loss, so the minimum lies {side} the sizes: train one beyond it."
 
 
-def _pad(columns: list[tuple[float, FloatArray]], scale: float | None) -> Table:
+def pad(columns: list[tuple[float, FloatArray]], scale: float | None) -> Table:
+    """A table from ln C and the rows of `by_size` of each budget."""
     B, n = len(columns), max((rows.shape[1] for _, rows in columns), default=0)
     x, z, loss, weight = np.zeros((B, n)), np.zeros((B, n)), np.ones((B, n)), np.zeros((B, n))
     centre = np.zeros(B)

@@ -81,14 +81,17 @@ def gather(sheet: Sheet, columns: Columns, *, comma: bool, skip_bad: bool) -> Ga
 
 
 def runs(sheet: Sheet, columns: Columns, whole: Gathered) -> Iterator[Row]:
-    """Rows below the header that are runs: comments, rules and repeated headers are passed over; short ones padded."""
+    """Rows below the header that are runs: comments, rules and repeated headers are passed over; short ones padded.
+
+    A row that begins with # is a comment where it is short, where a space follows, or where a number should stand.
+    """
     width = len(sheet.header)
-    first = min(column.index for column in columns.values())
+    first = min(columns[name].index for name in _needed(columns))
     for count, (line, row) in enumerate(sheet.rows(), start=1):
         if count > MAX_ROWS:
             raise InputError("file", f"over {MAX_ROWS} rows", "a table of runs may have no more")
         if len(row) < width or not row[first] or row[first][0] in "-:=+" or row[0][:1] == "#":
-            if row[0].lstrip().startswith("#"):
+            if row[0].lstrip().startswith("#") and (len(row) < width or first == 0 or row[0].lstrip().startswith("# ")):
                 whole.comments += len(row) >= width
                 continue
             if not "".join(row).strip(" \t-:=+"):

@@ -254,7 +254,9 @@ def _left_out(refused: list[BudgetOptimum], count: int) -> str:
     where = ", ".join(format_flops(row.C) for row in sorted(refused, key=lambda row: row.C)[:4])
     more = f" and {len(refused) - 4} more" if len(refused) > 4 else ""
     were = "was" if len(refused) == 1 else "were"
-    return f"{len(refused)} of {count} budgets {were} left out, at {where}{more}: no minimum lies between the runs there."
+    return (
+        f"{len(refused)} of {count} budgets {were} left out, at {where}{more}: no minimum lies between the runs there."
+    )
 
 
 def _doubts(

@@ -134,8 +134,7 @@ class MuennighoffLaw(Constants):
         parts = self._parts(N, D, U)
         by_size, by_data = falling(self.A, parts.N, self.alpha), falling(self.B, parts.D, self.beta)
         n, d = np.asarray(N, dtype=np.float64), np.asarray(D, dtype=np.float64)
-        left_N = np.exp(-parts.repeats_N / self.R_N_star)
-        left_D = np.exp(-parts.repeats_D / self.R_D_star)
+        left_N, left_D = _left(parts.repeats_N, self.R_N_star), _left(parts.repeats_D, self.R_D_star)
         slope_N = np.where(parts.excess, n * left_N / parts.N, 1.0)
         slope_D = np.where(parts.new, 1.0, d * left_D / parts.D)
         # dlnN'/dlnD: a larger U_D calls for a larger U_N, which leaves fewer parameters in excess
@@ -177,4 +176,11 @@ class _Parts:
 
 def _worth(repeats: FloatArray, star: float) -> FloatArray:
     """R* (1 - exp(-R / R*)): what R repetitions are worth, in units of the first pass; at most R*."""
-    return np.asarray(-star * np.expm1(-repeats / star))
+    with np.errstate(over="ignore"):
+        return np.asarray(-star * np.expm1(-repeats / star))
+
+
+def _left(repeats: FloatArray, star: float) -> FloatArray:
+    """exp(-R / R*): what the next repetition is worth, in units of the first pass."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(np.exp(-repeats / star))

@@ -28,7 +28,7 @@ def served_words(found: InferenceOptimum) -> Words:
         return (
             question,
             f"Hardly smaller: {alone} is the best to train, and as good to serve.",
-            f"{format_quantity(found.D_inference)} tokens are too few to matter: all that a smaller model could save is "
+            f"{format_quantity(found.D_inference)} tokens are too few to matter: a smaller model could save "
             f"{percent(found.saving)} of the compute.",
         )
     more = found.training_flops / best.C - 1.0
@@ -37,9 +37,9 @@ def served_words(found: InferenceOptimum) -> Words:
         question,
         f"{format_quantity(found.N)} parameters on {format_quantity(found.D)} tokens, where training alone asks for "
         f"{alone}.",
-        f"Both reach {format_loss(found.loss)} nats per token. To serve {format_quantity(found.D_inference)} tokens, the "
-        f"smaller one takes {percent(more)} more training and {percent(less)} less serving: {percent(found.saving)} of "
-        "all compute is saved.",
+        f"Both reach {format_loss(found.loss)} nats per token. To serve {format_quantity(found.D_inference)} tokens "
+        f"the smaller one takes {percent(more)} more training and {percent(less)} less serving, "
+        f"{percent(found.saving)} less compute in all.",
     )
 
 
@@ -51,8 +51,8 @@ def overtrained_words(found: Overtrained, times: float) -> Words:
         answer = f"No smaller than {format_quantity(best.N)}: with no more compute than the least, it is the optimum."
     else:
         answer = (
-            f"{times:.3g} times the training makes it {percent(found.fraction)} of the size: {format_quantity(found.N)} "
-            f"on {format_quantity(found.D)}."
+            f"{times:.3g} times the training makes it {percent(found.fraction)} of the size: "
+            f"{format_quantity(found.N)} on {format_quantity(found.D)}."
         )
     return (
         question,
@@ -63,33 +63,27 @@ def overtrained_words(found: Overtrained, times: float) -> Words:
     )
 
 
-def repeated_words(
-    best: RepeatedOptimum, stop: RepeatedOptimum, worthless: float, within: float, share: float
-) -> Words:
+def repeated_words(best: RepeatedOptimum, stop: RepeatedOptimum, within: float) -> Words:
     """How often few tokens are read at the best, and where more compute stops helping.
 
-    stop: the best training `within` nats of the limit. worthless: epochs after which one more buys less than `share`
-    of what the second did.
+    stop: the best training `within` nats of the limit.
     """
-    unique = f"{format_quantity(best.U)} unique tokens"
-    question = f"How far do {unique} go?"
-    budget = f"{scientific(best.C)} FLOP"
-    end = f"{scientific(stop.C)} FLOP"
+    question = f"How far do {format_quantity(best.U)} unique tokens go?"
+    budget, end = f"{scientific(best.C)} FLOP", f"{scientific(stop.C)} FLOP"
     if best.epochs <= 1.0:
-        answer = f"Far enough: for {budget} the best training reads {format_quantity(best.D)} of them, each once."
-        detail = f"Under this law more compute stops helping at {end}, where they are read {stop.epochs:.2g} times."
-    else:
-        if best.C < stop.C:
-            answer = f"For {budget} they are read {best.epochs:.2g} times; from {end} on, more compute stops helping."
-        else:
-            answer = f"No further: all compute beyond {end} buys less than {within:g} nats."
-        detail = (
-            f"The best for {budget} is {format_quantity(best.N)} parameters; its {format_quantity(best.D)} tokens are "
-            f"worth {format_quantity(best.D_effective)} new ones. It reaches {format_loss(best.loss)} nats per token, "
-            f"which unlimited data reach with {scientific(best.compute_equivalent)} FLOP."
+        return (
+            question,
+            f"Far enough: for {budget} the best training reads {format_quantity(best.D)} of them, each once.",
+            f"More compute stops helping at {end}, where they are read {stop.epochs:.2g} times.",
         )
+    if best.C < stop.C:
+        answer = f"For {budget} they are read {best.epochs:.2g} times; from {end} on, more compute stops helping."
+    else:
+        answer = f"No further: all compute beyond {end} buys less than {within:g} nats."
     return (
         question,
         answer,
-        f"{detail} After {worthless:.2g} epochs one more buys less than {percent(share)} of what the second did.",
+        f"The best for {budget} is {format_quantity(best.N)} parameters; its {format_quantity(best.D)} tokens are "
+        f"worth {format_quantity(best.D_effective)} new ones. Unlimited data reach the same "
+        f"{format_loss(best.loss)} nats per token with {scientific(best.compute_equivalent)} FLOP.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -12,7 +12,14 @@ from scaling_core.units import parse_quantity
 
 
 def checked_text(
-    label: str, key: str, default: str, parse: Callable[[str], float], *, help: str | None = None, url: bool = False
+    label: str,
+    key: str,
+    default: str,
+    parse: Callable[[str], float],
+    *,
+    help: str | None = None,
+    url: bool = False,
+    hide_label: bool = False,
 ) -> float:
     """A text field read by `parse`; a text it refuses leaves its sentence beneath the field and the last good value.
 
@@ -23,7 +30,14 @@ def checked_text(
     if key not in st.session_state and kept in st.session_state:
         st.session_state[key] = st.session_state[kept]
     text = st.text_input(
-        label, value=default, key=key, help=help, max_chars=64, bind="query-params" if url else None, autocomplete="off"
+        label,
+        value=default,
+        key=key,
+        help=help,
+        max_chars=64,
+        bind="query-params" if url else None,
+        autocomplete="off",
+        label_visibility="collapsed" if hide_label else "visible",
     )
     st.session_state[kept] = text or ""
     try:
@@ -37,6 +51,25 @@ def checked_text(
     return float(value)
 
 
+def choice_input(label: str, key: str, options: Mapping[str, str], *, hide_label: bool = False) -> str:
+    """A box in which one of `options` (id to name) is chosen, the first at first; it survives a visit elsewhere.
+
+    What is not among them, whatever the browser sent, counts as the first.
+    """
+    kept, ids = f"{key}~kept", list(options)
+    if key not in st.session_state and st.session_state.get(kept) in ids:
+        st.session_state[key] = st.session_state[kept]
+    chosen = st.selectbox(
+        label,
+        ids,
+        key=key,
+        format_func=lambda id: options.get(id, str(id)),
+        label_visibility="collapsed" if hide_label else "visible",
+    )
+    st.session_state[kept] = chosen if chosen in ids else ids[0]
+    return str(st.session_state[kept])
+
+
 def quantity_input(
     label: str,
     key: str,
@@ -47,13 +80,14 @@ def quantity_input(
     maximum: float = 1e40,
     help: str | None = None,
     url: bool = False,
+    hide_label: bool = False,
 ) -> float:
     """A field for 70B, 1.4T or 5.76e23; `field` names it in sentences (by default its label)."""
 
     def parse(text: str) -> float:
         return parse_quantity(text, field=field or label, minimum=minimum, maximum=maximum)
 
-    return checked_text(label, key, default, parse, help=help, url=url)
+    return checked_text(label, key, default, parse, help=help, url=url, hide_label=hide_label)
 
 
 def integer_input(label: str, key: str, default: int, *, minimum: int, maximum: int, help: str | None = None) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
+from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult
-from scaling_core.optimum import NEAR_OPTIMAL, Verdict
+from scaling_core.fit import interval
+from scaling_core.laws import Law
+from scaling_core.optimum import NEAR_OPTIMAL, Verdict, optimum_band
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 
@@ -142,6 +146,24 @@ def recovery_table(result: DemoResult) -> None:
         f"<div class='sl-scroll'><table class='sl-table sl-narrow'><thead><tr>{heads}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def optimum_interval(law: Law, replicates: FloatArray, C: float, level: float = 0.95) -> str:
+    """The interval of N*, D* and D/N at a budget from the replicates of the law's fit, (R, p), as a sentence."""
+    band = optimum_band(
+        law.form,
+        replicates,
+        np.array([C]),
+        estimate=np.array(list(law.constants.values())),
+        level=level,
+        interval=lambda rows, point: interval(rows, point, level),
+    )
+    parts = (("parameters", band.N), ("tokens", band.D), ("tokens per parameter", band.tokens_per_param))
+    text = ", ".join(
+        f"{format_quantity(float(spread.low[0]))} to {format_quantity(float(spread.high[0]))} {what}"
+        for what, spread in parts
+    )
+    return f"{100 * level:.0f}% interval from the {band.replicates} refits saved with this law: {text}."
 
 
 def _inside(inside: bool) -> str:

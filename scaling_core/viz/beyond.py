@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -15,8 +15,7 @@ from scaling_core.errors import InputError
 from scaling_core.laws import Law, MuennighoffLaw
 from scaling_core.optimum import (
     Overtrained,
-    compute_wall,
-    data_limited,
+    RepeatedOptimum,
     data_wall,
     inference_optimal,
     lifetime_flops,
@@ -30,7 +29,7 @@ from scaling_core.optimum import (
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, linear_y, log_domain, log_x, log_y, nice_domain
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
+from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
 from scaling_core.viz.laws import LOSS, Mark
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
@@ -47,9 +46,10 @@ _PERCENT = "format(100 * datum.value, '~r') + '%'"
 
 def _segments(x: FloatArray, y: FloatArray, x_domain: Domain, y_domain: Domain, log_y: bool) -> list[tuple[float, ...]]:
     """A curve as straight pieces in pixels, coarse: what names should keep off."""
+    step = max(1, len(x) // 32)
     pixels = [
         to_pixels(a, b, x_domain, y_domain, _WIDTH, _PLOT, log_y=log_y)
-        for a, b in zip(x[::3].tolist(), y[::3].tolist(), strict=True)
+        for a, b in zip(x[::step].tolist(), y[::step].tolist(), strict=True)
     ]
     return [(*a, *b) for a, b in pairwise(pixels)]
 
@@ -69,18 +69,29 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
     least = overtraining_curve(law, C=C, fractions=np.array([1.0])).least_fraction * best[0].N
     x_domain = (max(0.9 * least, best[-1].N / 12), 12 * best[0].N)
     y_domain = log_domain([0.75 * best[0].total_flops, 4.0 * best[-1].total_flops], per_decade=3)
-    N = np.unique(np.concatenate([decades(*x_domain), least * (1.0 + np.geomspace(1e-6, 1.0, 60))]))
-    strong = amounts.index(served)
+    N = np.unique(np.concatenate([decades(*x_domain, per_decade=72), least * (1.0 + np.geomspace(1e-6, 1.0, 60))]))
+    strong = amounts.index(served) if served > 0 else 0
     curves, names = [], []
+    ceiling = y_domain[0] * (y_domain[1] / y_domain[0]) ** 0.9
     for k, amount in enumerate(amounts):
         total = lifetime_flops(law, N, C=C, D_inference=amount)
         keep = np.isfinite(total) & (total < 3.0 * y_domain[1]) & (N >= x_domain[0]) & (N <= x_domain[1])
-        kind = "strong" if k == strong else "other"
-        curves.append(pd.DataFrame({"N": N[keep], "total": total[keep], "line": str(k), "kind": kind}))
-        inside = curves[-1][curves[-1].total <= 0.88 * y_domain[1]]
-        last = (inside if len(inside) else curves[-1]).iloc[-1]
+        kind, width = ("strong", 4.5) if k == strong else ("other", 2.2)
+        curve = pd.DataFrame({"N": N[keep], "total": total[keep], "line": str(k), "kind": kind, "width": width})
+        last = (curve[curve.total <= ceiling] if (curve.total <= ceiling).any() else curve).iloc[-1]
         text = f"{format_quantity(amount)} tokens served" if amount else "training alone"
-        names.append({"N": float(last.N), "total": float(last.total), "text": text, "kind": kind})
+        names.append((float(last.N), float(last.total), text, kind, -13.0 if amount else 38.0))
+        curves.append(curve)
+    minima = [
+        (
+            b.N,
+            b.total_flops,
+            format_quantity(b.N),
+            "strong" if k == strong else "other",
+            *((8, -14) if k else (-20, 18)),
+        )
+        for k, b in enumerate(best)
+    ]
     path = np.geomspace(best[-1].N, best[0].N, 60)
     along = lifetime_flops(law, path, C=C, D_inference=served_for(law, path, C=C))
     return Figure(
@@ -88,18 +99,8 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
         data={
             "curves": pd.concat(curves, ignore_index=True),
             "ridge": pd.DataFrame({"N": path, "total": along}),
-            "minima": pd.DataFrame(
-                [
-                    {
-                        "N": b.N,
-                        "total": b.total_flops,
-                        "text": format_quantity(b.N),
-                        "kind": "strong" if k == strong else "other",
-                    }
-                    for k, b in enumerate(best)
-                ]
-            ),
-            "names": pd.DataFrame(names),
+            "minima": pd.DataFrame(minima, columns=["N", "total", "text", "kind", "dx", "dy"]),
+            "names": pd.DataFrame(names, columns=["N", "total", "text", "kind", "dy"]),
         },
         values={**axis_values("x", x_domain), **axis_values("y", y_domain)},
     )
@@ -111,7 +112,6 @@ def _lifetime_template(theme: Theme) -> AltairChart:
     y = log_y("total", "Training and serving, FLOP", "y", labelExpr=_STEPS, labelFont=POWER_FONT)
     colour = alt.condition("datum.kind == 'strong'", alt.value(theme.accent), alt.value(theme.sequential[4]))
     ink = alt.condition("datum.kind == 'strong'", alt.value(theme.accent), alt.value(theme.muted))
-    wide = alt.condition("datum.kind == 'strong'", alt.value(4.5), alt.value(2.2))
     names = alt.Chart(alt.NamedData("names")).encode(x, y, text="text:N", color=ink)
     minima = alt.Chart(alt.NamedData("minima")).encode(x, y)
     return themed(
@@ -121,10 +121,12 @@ def _lifetime_template(theme: Theme) -> AltairChart:
             .encode(x, y, order="N:Q"),
             alt.Chart(alt.NamedData("curves"))
             .mark_line(clip=True)
-            .encode(x, y, detail="line:N", color=colour, strokeWidth=wide),
-            *halo_text(names, theme, align="right", dx=-8, dy=-12),
+            .encode(x, y, detail="line:N", color=colour, size=alt.Size("width:Q", scale=None, legend=None)),
+            *halo_text(names, theme, align="right", dx=-8, dy=datum("dy")),
             minima.mark_point(clip=True, filled=True, size=1.2 * theme.point_size, opacity=1).encode(color=colour),
-            *halo_text(minima.encode(text="text:N", color=ink), theme, dy=18, clip=True),
+            *halo_text(
+                minima.encode(text="text:N", color=ink), theme, align="left", dx=datum("dx"), dy=datum("dy"), clip=True
+            ),
         ).properties(height=HEIGHT, width="container"),
         theme,
     )
@@ -139,9 +141,9 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
     C = _some_budget(law)
     chosen = smaller_model(law, C=C, times=times)
     x_domain = (0.8 * chosen.least_fraction, 12.0)
-    y_domain = (0.93, max(20.0, 1.6 * times))
+    y_domain = (0.6, max(20.0, 1.6 * times))
     beyond_wall = chosen.least_fraction * (1.0 + np.geomspace(1e-6, 1.0, 80))
-    f = np.unique(np.concatenate([beyond_wall, decades(chosen.least_fraction * 1.01, x_domain[1])]))
+    f = np.unique(np.concatenate([beyond_wall, decades(chosen.least_fraction * 1.01, x_domain[1], per_decade=72)]))
     curve = overtraining_curve(law, C=C, fractions=f)
     keep = curve.compute_ratio < 2.0 * y_domain[1]
     line = pd.DataFrame({"f": f[keep], "ratio": curve.compute_ratio[keep]})
@@ -151,12 +153,14 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
         p for p in placed if x_domain[0] < p[1].fraction < x_domain[1] and p[1].compute_ratio < y_domain[1] * 0.97
     ]
     points = [to_pixels(p.fraction, max(p.compute_ratio, 1.0), x_domain, y_domain, _WIDTH, _PLOT) for _, p, _ in shown]
-    wall = f"below {100 * chosen.least_fraction:.2g}% no data suffice"
+    wall = f"below {100 * chosen.least_fraction:.0f}% no data suffice"
+    wide = text_width(wall, theme.mark_size) + 20
+    x, y = to_pixels(chosen.least_fraction, 0.8, x_domain, y_domain, _WIDTH, _PLOT)
     return Figure(
         template=_overtraining_template(theme),
         data={
             "curve": line,
-            "wall": pd.DataFrame({"f": [chosen.least_fraction], "ratio": [y_domain[1]], "text": [wall]}),
+            "wall": pd.DataFrame({"f": [chosen.least_fraction], "ratio": [0.8], "text": [wall]}),
             "points": named_points(
                 points,
                 [name for name, _, _ in shown],
@@ -169,11 +173,20 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
                 height=_PLOT,
                 size=theme.mark_size,
                 segments=_segments(line.f.to_numpy(), line.ratio.to_numpy(), x_domain, y_domain, True),
-                obstacles=[(0.0, 0.0, 260.0, 24.0)],
+                obstacles=[(x, y - 10, x + wide, y + 10)],
             ),
         },
-        values={**axis_values("x", x_domain), **axis_values("y", y_domain)},
+        values={
+            **axis_values("x", x_domain),
+            **axis_values("y", y_domain),
+            "x_ticks": [t for t in _SHARES if x_domain[0] < t < x_domain[1]],
+            "y_ticks": [t for t in _RATIOS if t <= y_domain[1]],
+        },
     )
+
+
+_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 def _some_budget(law: Law) -> float:
@@ -189,7 +202,7 @@ def _some_budget(law: Law) -> float:
 
 @template
 def _overtraining_template(theme: Theme) -> AltairChart:
-    x = log_x("f", "Size, of the optimal one at the same loss", "x", labelExpr=_PERCENT)
+    x = log_x("f", "Size, as a share of the optimal size for the same loss", "x", labelExpr=_PERCENT)
     y = log_y("ratio", "Training compute, times the least", "y", "plain")
     colour = alt.condition("datum.kind == 'chosen'", alt.value(theme.accent), alt.value(theme.accent_2))
     points = alt.Chart(alt.NamedData("points")).encode(x, y)
@@ -199,7 +212,7 @@ def _overtraining_template(theme: Theme) -> AltairChart:
         alt.layer(
             wall.mark_rule(color=theme.muted, strokeWidth=2, strokeDash=[4, 4]),
             alt.Chart(alt.NamedData("curve")).mark_line(clip=True, color=theme.accent).encode(x, y),
-            *halo_text(wall.encode(y, text="text:N"), theme, align="left", dx=8, dy=12, color=theme.muted),
+            *halo_text(wall.encode(y, text="text:N"), theme, align="left", dx=8, color=theme.muted),
             points.mark_point(filled=True, size=1.3 * theme.point_size, opacity=1).encode(
                 color=colour,
                 shape=alt.condition("datum.kind == 'chosen'", alt.value("circle"), alt.value("diamond")),
@@ -210,49 +223,54 @@ def _overtraining_template(theme: Theme) -> AltairChart:
     )
 
 
-EPOCHS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+EPOCHS = (1.0, 2.0, 4.0, 8.0, 16.0, 40.0)
 """Epochs that are marked along the wall."""
 
 
-def wall_chart(law: MuennighoffLaw, U: float, C: float, theme: Theme) -> Figure:
-    """Loss against compute with unlimited data and with U unique tokens, epochs marked, and the limit of the latter.
+def wall_chart(law: MuennighoffLaw, here: RepeatedOptimum, stop: RepeatedOptimum, theme: Theme) -> Figure:
+    """Loss against compute with unlimited data and with few unique tokens, epochs marked, and the limit of the latter.
 
-    The diamond is the best training for C FLOP; a tick on the axis of the limit marks where more compute stops helping.
+    here: the best training for a budget, a diamond. stop: where more compute stops helping, an upright stroke.
     """
+    U, C, limit = here.U, here.C, loss_limit(law, here.U)
     marks = wall_at_epochs(law, U=U, epochs=np.array(EPOCHS))
-    stop, limit, here = compute_wall(law, U), loss_limit(law, U), data_limited(law, U=U, C=C)
-    low, high = min(float(marks.C[0]) / 20.0, C / 3.0), max(float(marks.C[-1]) * 6.0, stop.C * 6.0, C * 3.0)
-    x_domain = log_domain([low, high], per_decade=1)
+    low, high = min(float(marks.C[0]) / 5.0, C / 3.0), max(float(marks.C[-1]) * 5.0, stop.C * 5.0, C * 3.0)
+    x_domain = log_domain([low, high])
     budgets = decades(*x_domain, per_decade=16)
     wall = data_wall(law, U=U, C=budgets)
-    first = float(np.interp(math.log(float(marks.C[0]) / 12.0), np.log(budgets), wall.loss))
-    y_domain = nice_domain([float(wall.unlimited_loss[-1]), max(first, here.loss)], margin=0.02)
+    y_domain = nice_domain([float(wall.unlimited_loss[-1]), float(marks.loss[0]), here.loss], margin=0.06)
     lines = [("free", wall.unlimited_loss), ("limited", wall.loss)]
+    ys, bottom = [loss for _, loss in lines], np.full_like(budgets, limit)
     at = int(0.93 * len(budgets))
     names = [
-        (budgets[at], wall.unlimited_loss[at], "unlimited data", "free", -14.0, "center"),
-        (x_domain[1], limit, f"no compute goes below {format_loss(limit)}", "limited", -14.0, "right"),
+        (budgets[at], wall.unlimited_loss[at], "unlimited data", "free", -6.0, 18.0, "right"),
+        (x_domain[0], limit, f"no compute goes below {format_loss(limit)}", "limited", 6.0, 14.0, "left"),
     ]
-    points = [to_pixels(C, here.loss, x_domain, y_domain, _WIDTH, _PLOT, log_y=False)]
-    epochs = [(C, loss, _times(e)) for C, loss, e in zip(marks.C, marks.loss, EPOCHS, strict=True)]
+    points = [
+        (C, here.loss, f"{format_quantity(here.N)}, {_times(here.epochs)}", "here"),
+        *((c, y, _times(e), "epochs") for c, y, e in zip(marks.C.tolist(), marks.loss.tolist(), EPOCHS, strict=True)),
+        (stop.C, stop.loss, "stops helping", "stop"),
+    ]
     return Figure(
         template=_wall_template(theme),
         data={
             "curves": pd.concat(
                 [pd.DataFrame({"C": budgets, "loss": loss, "line": line}) for line, loss in lines], ignore_index=True
             ),
-            "names": pd.DataFrame(names, columns=["C", "loss", "text", "line", "dy", "align"]),
+            "names": pd.DataFrame(names, columns=["C", "loss", "text", "line", "dx", "dy", "align"]),
             "limit": pd.DataFrame({"loss": [limit]}),
-            "epochs": pd.DataFrame(epochs, columns=["C", "loss", "text"]),
-            "stop": pd.DataFrame({"C": [stop.C], "loss": [stop.loss]}),
-            "point": named_points(
-                points,
-                [f"{format_quantity(here.N)}, {_times(here.epochs)}"],
-                {"C": [C], "loss": [here.loss]},
+            "points": named_points(
+                [to_pixels(c, y, x_domain, y_domain, _WIDTH, _PLOT, log_y=False) for c, y, _, _ in points],
+                [name for _, _, name, _ in points],
+                {
+                    "C": [c for c, _, _, _ in points],
+                    "loss": [y for _, y, _, _ in points],
+                    "kind": [kind for _, _, _, kind in points],
+                },
                 width=_WIDTH,
                 height=_PLOT,
-                size=theme.mark_size + 1,
-                segments=_segments(budgets, wall.loss, x_domain, y_domain, False),
+                size=theme.mark_size,
+                segments=3 * [p for y in (*ys, bottom) for p in _segments(budgets, y, x_domain, y_domain, False)],
             ),
         },
         values={**axis_values("x", x_domain, kind="flops"), **axis_values("y", y_domain, log=False)},
@@ -273,24 +291,25 @@ def _wall_template(theme: Theme) -> AltairChart:
     )
     dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=["limited", "free"], range=[[1, 0], [3, 6]]), legend=None)
     names = alt.Chart(alt.NamedData("names")).encode(x, y, text="text:N", color=colour)
-    epochs, point = alt.Chart(alt.NamedData("epochs")).encode(x, y), alt.Chart(alt.NamedData("point")).encode(x, y)
-    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
+    points = alt.Chart(alt.NamedData("points")).encode(x, y)
+    of: dict[str, Any] = {
+        kind: points.transform_filter(f"datum.kind == '{kind}'") for kind in ("here", "epochs", "stop")
+    }
+    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align"), "clip": True}
+    ink = alt.condition("datum.kind == 'here'", alt.value(theme.accent_2), alt.value(theme.accent))
     return themed(
         alt.layer(
             alt.Chart(alt.NamedData("limit"))
             .mark_rule(clip=True, color=theme.accent, strokeWidth=1.5, strokeDash=[4, 4])
             .encode(y),
             alt.Chart(alt.NamedData("curves")).mark_line(clip=True).encode(x, y, color=colour, strokeDash=dash),
-            epochs.mark_point(clip=True, filled=True, size=theme.point_size, color=theme.accent, opacity=1),
-            *halo_text(epochs.encode(text="text:N"), theme, clip=True, align="left", dx=4, dy=-15, color=theme.accent),
-            *halo_text(names, theme, dy=datum("dy"), align=datum("align")),
-            alt.Chart(alt.NamedData("stop"))
-            .mark_tick(clip=True, color=theme.accent, thickness=3, size=26, orient="vertical")
-            .encode(x, y),
-            point.mark_point(
+            of["epochs"].mark_point(clip=True, filled=True, size=theme.point_size, color=theme.accent, opacity=1),
+            of["stop"].mark_tick(clip=True, color=theme.accent, thickness=3, size=24, orient="vertical", opacity=1),
+            of["here"].mark_point(
                 clip=True, filled=True, size=1.7 * theme.point_size, color=theme.accent_2, opacity=1, shape="diamond"
             ),
-            *halo_text(point.encode(text="name:N"), theme, size=theme.mark_size + 1, color=theme.accent_2, **place),
+            *halo_text(names, theme, dx=datum("dx"), dy=datum("dy"), align=datum("align")),
+            *halo_text(points.encode(text="name:N", color=ink), theme, **place),
         ).properties(height=HEIGHT, width="container"),
         theme,
     )

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from scaling_core.catalog import model, preset
-from scaling_core.optimum import judge, optimal_for_compute
-from scaling_core.units import format_loss, format_quantity
+from scaling_core.laws import ChinchillaLaw, Law
+from scaling_core.library import save_law
+from scaling_core.optimum import (
+    Allocation,
+    judge,
+    optimal_for_compute,
+    optimal_for_loss,
+    optimal_for_params,
+    optimal_for_tokens,
+)
+from scaling_core.units import format_loss, format_quantity, parse_quantity
+from scaling_core.viz.axes import scientific
 from tests.page_helpers import field_errors, law_choice, law_field, law_slider, words
 
 
@@ -154,3 +166,44 @@ def test_ones_own_constants_survive_a_visit_to_another_page(project: Path) -> No
     app.switch_page("pages/calculator.py").run()
     assert law_slider(app, "beta").value == pytest.approx(0.33)
     assert app.text_input(key="C").value == "2e22"
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "solve"),
+    [("N", "13B", optimal_for_params), ("D", "2T", optimal_for_tokens), ("loss", "2.1", optimal_for_loss)],
+)
+def test_the_optimum_can_be_asked_for_from_any_side(
+    page: AppTest, given: str, text: str, solve: Callable[[Law, float], Allocation]
+) -> None:
+    page.selectbox(key="given").set_value(given).run()
+    page.text_input(key=f"given.{given}").set_value(text).run()
+    assert not page.exception
+    best = solve(preset("hoffmann2022").joint, parse_quantity(text, field="it"))
+    shown = words(page)
+    assert f"compute, FLOP {scientific(best.C)} best parameters {format_quantity(best.N)}" in shown
+    assert f"on tokens {format_quantity(best.D)} loss, nats per token {format_loss(best.loss)}" in shown
+
+
+@pytest.mark.parametrize("text", ["1.0", "1.69337", "1.6934"])
+def test_an_impossible_loss_is_said_to_be_impossible_and_the_page_stays(page: AppTest, text: str) -> None:
+    page.selectbox(key="given").set_value("loss").run()
+    page.text_input(key="given.loss").set_value(text).run()
+    assert not page.exception
+    assert not page.error
+    assert len(field_errors(page)) == 1
+    assert ("impossible" in field_errors(page)[0]) == (float(text) <= preset("hoffmann2022").joint.floor)
+    assert len(page.get("vega_lite_chart")) == 5
+
+
+def test_a_saved_law_shows_how_far_its_optimum_could_lie_elsewhere(project: Path, lab_home: Path) -> None:
+    rng = np.random.default_rng(0)
+    law = ChinchillaLaw(E=1.7, A=400.0, B=420.0, alpha=0.33, beta=0.29)
+    cloud = np.array(list(law.constants.values())) * np.exp(0.01 * rng.standard_normal((200, 5)))
+    saved = save_law(
+        "Ours", law, source="a test", convention="total", valid_N=(1e8, 1e10), valid_D=(1e9, 1e11), valid_C=None,
+        replicates=cloud,
+    )  # fmt: skip
+    page = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60).run()
+    law_choice(page).set_value(saved.id).run()
+    assert not page.exception
+    assert "95% interval from the 200 refits saved with this law" in words(page)

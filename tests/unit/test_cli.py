@@ -157,12 +157,16 @@ def test_bad_targets_name_the_field(capsys: Capture, option: str, bad: str) -> N
         (("predict", "--law", "kaplan2020-n", "--params", "1B", "--tokens", "1B"), "tokens: got '1B', but the law"),
         (OPTIMAL, "one of the arguments --compute --params --tokens --loss is required"),
         ((*OPTIMAL, "--compute", "1e20", "--loss", "2"), "not allowed with argument"),
-        ((*OPTIMAL, "--loss", "1.5"), "loss: got 1.5, but under this law no model goes to or below 1.69337"),
+        ((*OPTIMAL, "--loss", "1.5"), "loss: got 1.5, but that is impossible: under this law no model goes to or below 1.69337"),
         ((*OPTIMAL, "--compute", "7"), "less than one parameter or token"),
         (("optimal", "--law", "kaplan2020-n", "--loss", "2"), "law: got 'kaplan2020-n', but it is a law in N alone"),
         (("fit",), "the following arguments are required: FILE.csv"),
         (("fit", "no-such-file.csv"), "file: got 'no-such-file.csv', but it could not be read"),
-        (("fit", "x.csv", "--approach", "envelope"), "invalid choice: 'envelope'"),
+        (("fit", "x.csv", "--approach", "guess"), "invalid choice: 'guess'"),
+        (("fit", "x.csv", "--approach", "isoflop", "--delta", "1e-2"), "delta: got '1e-2', but it belongs to --approach"),
+        (("fit", "x.csv", "--method", "profile"), "method: got 'profile', but it belongs to --approach isoflop"),
+        (("fit", "x.csv", "--base", "muennighoff2023"), "base: got 'muennighoff2023', but it belongs to --form"),
+        (("fit", "x.csv", "--fix", "E"), "fix: got 'E', but it must be NAME=VALUE"),
         (("fit", "x.csv", "--delta", "0"), "delta: got '0'"),
         (("fit", "x.csv", "--bootstrap", "-1"), "bootstrap: got '-1', but it must be a whole number from 0 to 100000"),
         (("fit", "x.csv", "--seed", "1.5"), "seed: got '1.5'"),
@@ -238,7 +242,7 @@ def test_fit_by_other_objectives(capsys: Capture, runs_csv: Path, objective: str
 
 
 def test_fit_refuses(capsys: Capture, runs_csv: Path, tmp_path: Path) -> None:
-    assert "form: got 'gadre'" in refusal(capsys, "fit", str(runs_csv), "--form", "gadre")
+    assert "form: got 'cubic'" in refusal(capsys, "fit", str(runs_csv), "--form", "cubic")
     assert "objective: got 'l2'" in refusal(capsys, "fit", str(runs_csv), "--objective", "l2")
     assert "file: got" in refusal(capsys, "fit", str(tmp_path))
     few = tmp_path / "few.csv"
@@ -246,6 +250,50 @@ def test_fit_refuses(capsys: Capture, runs_csv: Path, tmp_path: Path) -> None:
     refusal(capsys, "fit", str(few))
     few.write_text("params,tokens,loss\n1e8,1e9,3\n1e9,oops,2.5\n")
     assert "line 3" in refusal(capsys, "fit", str(few))
+
+
+def test_fit_with_a_constant_held_is_validated_and_saved(capsys: Capture, runs_csv: Path, lab_home: Path) -> None:
+    words = ("fit", str(runs_csv), "--bootstrap", "20", "--fix", "E=1.7", "--validate", "--save", "Mine")
+    row = answer(capsys, *words)
+    assert row["constants"]["E"] == 1.7
+    assert row["fixed"] == {"E": 1.7}
+    assert row["validation"]["leave_one_out"]["runs"] == 30
+    assert row["validation"]["leave_one_out"]["worst"] < 1e-6
+    best = answer(capsys, "optimal", "--law", row["saved"], "--compute", "1e22")
+    law = ChinchillaLaw(E=1.7, A=400.0, B=500.0, alpha=0.34, beta=0.3)
+    assert best["params"] == pytest.approx(optimal_for_compute(law, 1e22).N, rel=1e-5)
+    assert "saved already" in refusal(capsys, *words)
+    status, out, _ = call(capsys, "fit", str(runs_csv), "--bootstrap", "0", "--validate")
+    assert status == 0
+    assert "10x beyond the runs fitted" in out
+
+
+@pytest.mark.parametrize("method", ["profile", "parabola"])
+def test_fit_by_isoflop_profiles(capsys: Capture, tmp_path: Path, method: str) -> None:
+    law = ChinchillaLaw(E=1.7, A=400.0, B=500.0, alpha=0.34, beta=0.3)
+    path = tmp_path / "isoflop.csv"
+    rows = [
+        f"{n},{c / 6 / n},{c},{law.loss(n, c / 6 / n)!r}"
+        for c in (1e18, 1e19, 1e20, 1e21)
+        for n in optimal_for_compute(law, c).N * np.geomspace(0.3, 3, 7)
+    ]
+    path.write_text("N,D,C,loss\n" + "\n".join(rows) + "\n")
+    row = answer(capsys, "fit", str(path), "--approach", "isoflop", "--method", method, "--bootstrap", "20")
+    assert row["approach"] == "isoflop"
+    assert row["exponents"]["a"] == pytest.approx(0.3 / 0.64, rel=1e-3 if method == "profile" else 0.02)
+
+
+def test_fit_by_the_envelope_of_training_curves(capsys: Capture, tmp_path: Path) -> None:
+    law = ChinchillaLaw(E=1.7, A=400.0, B=500.0, alpha=0.34, beta=0.3)
+    path = tmp_path / "curves.csv"
+    rows = [
+        f"{n},{d},{law.loss(n, d)!r},run {n:.0f}"
+        for n in np.geomspace(1e7, 1e9, 25)
+        for d in n * np.geomspace(1.0, 60.0, 80)
+    ]
+    path.write_text("N,D,loss,run\n" + "\n".join(rows) + "\n")
+    row = answer(capsys, "fit", str(path), "--approach", "envelope", "--bootstrap", "20")
+    assert row["exponents"]["a"] == pytest.approx(0.3 / 0.64, abs=0.03)
 
 
 @pytest.mark.slow
