@@ -23,9 +23,10 @@ from scaling_core.ui.page import answer, figures, note, page
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
-from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, wall_chart
+from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, share_text
 from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import Theme
+from scaling_core.viz.wall import epochs_text, wall_chart
 
 KNOWN = ("gpt3", "chinchilla", "llama-7b", "llama2-7b", "llama3-8b", "llama3.1-405b")
 """Models that stand on the over-training curve."""
@@ -86,7 +87,7 @@ def overtrained(law: Law, C: float, theme: Theme) -> None:
     with numbers:
         figures(
             [
-                ("of the optimal size", percent(found.fraction)),
+                ("of the optimal size", share_text(found.fraction)),
                 ("tokens per parameter", ratio(found.tokens_per_param)),
                 ("training, FLOP", scientific(found.C)),
                 ("best for serving, tokens", format_quantity(demand)),
@@ -128,7 +129,7 @@ def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None
             [
                 ("parameters", format_quantity(best.N)),
                 ("tokens seen", format_quantity(best.D)),
-                ("epochs", f"{best.epochs:.2g}"),
+                ("epochs", epochs_text(best.epochs)),
                 ("loss, nats per token", format_loss(best.loss)),
                 ("lost to repetition", f"{best.loss_penalty:.3f}"),
             ]
@@ -141,8 +142,8 @@ def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None
     )
     note(
         "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is a "
-        f"parameter beyond what the data call for. After {end:.2g} epochs one more buys under {percent(WORTHLESS)} of "
-        f"what the second bought. The upright stroke is where the limit is {WITHIN:g} nats away."
+        f"parameter beyond what the data call for. After {epochs_text(end)} epochs one more buys under "
+        f"{percent(WORTHLESS)} of what the second bought. The upright line is where the limit is {WITHIN:g} nats away."
     )
 
 

@@ -239,15 +239,17 @@ def _parsed(path: Path, _modified: int, size: int, _inode: int) -> Preset | str:
         return _refused(path.name, "it is no text")
     except KeyError as error:
         return _refused(path.name, f"it lacks {error}")
-    except (ValueError, RecursionError, ScalingError) as error:
+    except ScalingError as error:
         return _refused(path.name, str(error))
+    except (ValueError, RecursionError):  # a time that is none, a number of thousands of digits, endless brackets
+        return _refused(path.name, "it holds what no saved law holds")
 
 
 def _preset(id: str, record: dict[str, Any]) -> Preset:
     """The law of a record, every entry checked. Raises KeyError, InputError or ValueError on what cannot be meant."""
     constants = record["constants"]
     if not isinstance(constants, dict) or not all(isinstance(name, str) for name in constants):
-        raise ValueError("its constants are no table of names and numbers")
+        raise InputError("constants", type(constants).__name__, "they must be a table of names and numbers")
     law = law_from_constants(str(record["form"]), {name: _number(name, value) for name, value in constants.items()})
     if record["convention"] not in _CONVENTIONS:
         raise InputError("convention", record["convention"], f"it must be one of {', '.join(_CONVENTIONS)}")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scaling_core.arrays import ArrayLike, BoolArray, FloatArray
+from scaling_core.arrays import ArrayLike, BoolArray, FloatArray, IndexArray
 from scaling_core.errors import InputError
 from scaling_core.fit.intervals import interval
 from scaling_core.fit.parametric import MAX_BOOTSTRAP
@@ -142,7 +142,7 @@ class AllocationFit:
 
 
 def power_law(
-    log_C: FloatArray, log_N: FloatArray, weights: FloatArray | BoolArray, fewest: int = FEWEST_BUDGETS
+    log_C: FloatArray, log_N: FloatArray, weights: FloatArray | BoolArray | IndexArray, fewest: int = FEWEST_BUDGETS
 ) -> FloatArray:
     """(ln coefficient, exponent) of N* = k C^a by least squares, for R sets of m optima: (R, 2).
 

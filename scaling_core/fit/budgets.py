@@ -62,7 +62,9 @@ class Table:
         )
 
 
-def find_budgets(points: RunPoints, given: Sequence[float] | None = None) -> tuple[list[IndexArray], tuple[str, ...]]:
+def find_budgets(
+    points: RunPoints, given: Sequence[float] | FloatArray | None = None
+) -> tuple[list[IndexArray], tuple[str, ...]]:
     """Positions of the runs of each budget, by increasing compute, and sentences about how they were found.
 
     given: computes in FLOP; each run goes to the nearest one, or nowhere if that is more than a factor sqrt(1.5) off.
@@ -87,7 +89,7 @@ def find_budgets(points: RunPoints, given: Sequence[float] | None = None) -> tup
     return groups, (*note, f"{len(groups)} {_budgets(len(groups))} found from C = 6 N D.")
 
 
-def _nearest(log_C: FloatArray, given: Sequence[float]) -> tuple[list[IndexArray], tuple[str, ...]]:
+def _nearest(log_C: FloatArray, given: Sequence[float] | FloatArray) -> tuple[list[IndexArray], tuple[str, ...]]:
     values = np.unique(np.array(given, dtype=np.float64))
     if not values.size or not (np.isfinite(values) & (values > 0)).all():
         raise InputError("budgets", list(given), "each must be a positive finite number of FLOP")

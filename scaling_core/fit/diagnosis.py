@@ -133,16 +133,19 @@ def _about_residuals(points: RunPoints, form: Form, residuals: FloatArray) -> li
 
 
 def _bend(x: FloatArray, r: FloatArray) -> float:
-    """Chance of a quadratic in x explaining this much of r where there is none (F test); 1 where it cannot be asked."""
-    spread = float(np.std(x))
-    if spread < 1e-6 or len(np.unique(np.round(x, 6))) < 4:
+    """Chance of a quartic in x explaining this much of r where there is nothing (F test); 1 where it cannot be asked.
+
+    The law itself takes up a slope and most of a curvature, so what it misses is a wave.
+    """
+    levels = len(np.unique(np.round(x, 6)))
+    if levels < 6:
         return 1.0
-    z = (x - x.mean()) / spread
-    design = np.stack([np.ones_like(z), z, z * z], axis=1)
+    z = 2.0 * (x - x.min()) / np.ptp(x) - 1.0
+    design = np.polynomial.chebyshev.chebvander(z, 4)
     left = r - design @ np.linalg.lstsq(design, r, rcond=None)[0]
     before, after = float(((r - r.mean()) ** 2).sum()), float((left**2).sum())
-    free = r.size - 3
-    return float(fdtrc(2, free, (before - after) / 2.0 / max(after / free, 1e-300)))
+    free = r.size - 5
+    return float(fdtrc(4, free, (before - after) / 4.0 / max(after / free, 1e-300)))
 
 
 def _intraclass(labels: np.ndarray[tuple[int], np.dtype[np.str_]], r: FloatArray) -> float | None:

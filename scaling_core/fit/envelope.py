@@ -60,7 +60,7 @@ class _Curves:
     @property
     def sizes(self) -> FloatArray:
         """ln N of each different size, (s,)."""
-        return self.log_N[np.concatenate([[True], np.diff(self.log_N) > SAME_SIZE])]
+        return np.asarray(self.log_N[np.concatenate([[True], np.diff(self.log_N) > SAME_SIZE])])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +78,7 @@ def fit_envelope(
     points: RunPoints,
     *,
     bins: int = 100,
-    warmup: float = 0.1,
+    warmup: float = 0.02,
     smooth: float = 0.0,
     bootstrap: int = 1000,
     resampling: EnvelopeResampling = "residual",
@@ -104,7 +104,6 @@ def fit_envelope(
             raise InputError(name, value, "it must lie between 0 and 1")
     started = time.perf_counter()
     curves, short = _curves(points.sorted(), bins, warmup, smooth)
-    runs = len(curves.log_N)
     envelope = _envelope(curves, curves.log_loss[None])
     if (envelope.number[0] > 0).sum() < 2:
         raise FitError(_no_envelope(curves, envelope))
@@ -112,19 +111,10 @@ def fit_envelope(
     fitted = time.perf_counter()
     warnings = _doubts(curves, envelope, short)
     replicates = None
-    if bootstrap and runs < FEWEST_GROUPS:
-        warnings.append(
-            f"{runs} runs are too few to be resampled, so there are no intervals: {FEWEST_GROUPS} are needed."
-        )
-    elif bootstrap:
-        lines = _resample(curves, bootstrap, seed, resampling)
-        replicates = lines[np.isfinite(lines).all(axis=1)]
-        lost = 1.0 - len(replicates) / bootstrap
-        if lost > 0.5:
-            warnings.append(f"In {lost:.0%} of the resamplings no envelope is left, so there are no intervals.")
-            replicates = None
-        elif lost > 0.05:
-            warnings.append(f"In {lost:.0%} of the resamplings no envelope is left: read the intervals as rough.")
+    if bootstrap:
+        lines, why = _resample(curves, bootstrap, seed, resampling)
+        replicates = lines if len(lines) else None
+        warnings += why
     constants, exponents = constants_of(line)
     intervals, exponent_intervals = ({}, {}) if replicates is None else intervals_of(line, replicates, level)
     return AllocationFit(
@@ -135,7 +125,7 @@ def fit_envelope(
         exponents=exponents,
         intervals=intervals,
         exponent_intervals=exponent_intervals,
-        n=runs,
+        n=len(curves.log_N),
         scale=None,
         level=level,
         resampling=None if replicates is None else resampling,
@@ -214,7 +204,7 @@ def _envelope(curves: _Curves, log_loss: FloatArray) -> _Envelope:
     first, last = of_size.argmax(axis=2), k - 1 - of_size[:, :, ::-1].argmax(axis=2)
     whole = np.take_along_axis(ends, first, axis=1) & np.take_along_axis(ends, last + 1, axis=1)
     of_size &= whole[:, :, None]
-    number = of_size.sum(axis=2)
+    number = of_size.sum(axis=2, dtype=np.intp)
     return _Envelope(
         best=best,
         counts=of_size.any(axis=1),
@@ -232,23 +222,35 @@ def _lines(curves: _Curves, envelope: _Envelope) -> FloatArray:
     return power_law(envelope.middle, curves.sizes, envelope.number, fewest=2)
 
 
-def _resample(curves: _Curves, count: int, seed: int, resampling: EnvelopeResampling) -> FloatArray:
-    """`_lines` of `count` replicates; equal seeds give equal ones."""
+def _resample(curves: _Curves, count: int, seed: int, resampling: EnvelopeResampling) -> tuple[FloatArray, list[str]]:
+    """`_lines` of `count` replicates, those that exist, and what is wrong with them; equal seeds give equal ones."""
+    none = np.empty((0, 2))
     (runs, k), rng = curves.log_loss.shape, np.random.default_rng(seed)
     if resampling == "cluster":
+        if runs < FEWEST_GROUPS:
+            return none, [f"There are no intervals: {runs} runs are too few to draw from, {FEWEST_GROUPS} are needed."]
         drawn = rng.multinomial(runs, np.full(runs, 1.0 / runs), size=count) > 0
         shift = np.where(drawn, 0.0, np.inf)
     else:
+        scatter, compared = _scatter(curves)
+        if not compared:
+            return none, ["There are no intervals: no compute is reached by four sizes, to compare their scatter."]
         freedom = max(runs - 3, 1)  # the curve over sizes has about three constants
-        sigma = _scatter(curves) * np.sqrt(freedom / rng.chisquare(freedom, size=count))
+        sigma = scatter * np.sqrt(freedom / rng.chisquare(freedom, size=count))
         shift = sigma[:, None] * rng.standard_normal((count, runs))
     chunk = max(1, _CELLS // (runs * k))
     parts = [shift[first : first + chunk, :, None] for first in range(0, count, chunk)]
-    return np.concatenate([_lines(curves, _envelope(curves, curves.log_loss + part)) for part in parts])
+    lines = np.concatenate([_lines(curves, _envelope(curves, curves.log_loss + part)) for part in parts])
+    lines = lines[np.isfinite(lines).all(axis=1)]
+    lost = 1.0 - len(lines) / count
+    if lost > 0.5:
+        return none, [f"There are no intervals: in {lost:.0%} of the resamplings no envelope is left."]
+    rough = f"In {lost:.0%} of the resamplings no envelope is left: read the intervals as rough."
+    return lines, [rough] if lost > 0.05 else []
 
 
-def _scatter(curves: _Curves) -> float:
-    """How far the curves of neighbouring sizes scatter in ln loss, over the computes of the envelope."""
+def _scatter(curves: _Curves) -> tuple[float, int]:
+    """How far the curves of neighbouring sizes scatter in ln loss, and in how many places that could be seen."""
     columns = []
     for k, log_C in enumerate(curves.log_C):
         there = np.isfinite(curves.log_loss[:, k])
@@ -256,7 +258,7 @@ def _scatter(curves: _Curves) -> float:
         rows = by_size(log_N, log_C - LOG_6 - log_N, loss, np.ones(len(loss)))
         if rows.shape[1] > FEWEST_SIZES:
             columns.append((float(log_C), rows))
-    return neighbour_scatter(pad(columns, None))[0]
+    return neighbour_scatter(pad(columns, None))
 
 
 def _rows(curves: _Curves, envelope: _Envelope) -> tuple[BudgetOptimum, ...]:
@@ -279,15 +281,16 @@ def _rows(curves: _Curves, envelope: _Envelope) -> tuple[BudgetOptimum, ...]:
 def _no_envelope(curves: _Curves, envelope: _Envelope) -> str:
     """Why no power law goes through this envelope."""
     low, high = (format_flops(math.exp(each)) for each in (curves.log_C[0], curves.log_C[-1]))
-    best = np.unique(curves.log_N[envelope.best[0]])
-    smallest, largest = curves.sizes[0], curves.sizes[-1]
-    if len(best) == 1 and best[0] in (smallest, largest):
-        way, more = ("smallest", "smaller") if best[0] == smallest else ("largest", "larger")
-        return f"From {low} to {high} the {way} size is always best, so no optimum is bracketed: train {more} sizes."
-    count = int((envelope.number[0] > 0).sum())
+    reach, best = np.isfinite(curves.log_loss), envelope.best[0]
+    smallest, largest = reach.argmax(axis=0), len(reach) - 1 - reach[::-1].argmax(axis=0)
+    for edge, way, more in ((smallest, "smallest", "smaller"), (largest, "largest", "larger")):
+        if (np.abs(curves.log_N[best] - curves.log_N[edge]) <= SAME_SIZE).all():
+            reason = f"From {low} to {high} the {way} size that reaches a compute is always best"
+            return f"{reason}, so no optimum is bracketed: train {more} sizes."
+    sizes, whole = len(np.unique(curves.log_N[best])), int((envelope.number[0] > 0).sum())
     return (
-        f"From {low} to {high} {len(best)} sizes are best somewhere, but only {count} of them over a stretch that is "
-        "seen whole, and a power law needs two: train more sizes, or each over a wider range of tokens."
+        f"From {low} to {high} {sizes} sizes are best somewhere, but only {whole} of them over a stretch that is seen "
+        "whole, and a power law needs two: train more sizes, or each over a wider range of tokens."
     )
 
 
@@ -304,12 +307,9 @@ def _doubts(curves: _Curves, envelope: _Envelope, short: int) -> list[str]:
     if number < FEWEST_SIZES:
         said.append(f"Only {number} sizes have a whole stretch of the envelope: the exponent rests on one step.")
     if short:
-        said.append(
-            f"{short} {'run was' if short == 1 else 'runs were'} left out: fewer than two points after warm-up."
-        )
+        were = "run was" if short == 1 else "runs were"
+        said.append(f"{short} {were} left out: fewer than two points after the warm-up.")
     decades = float(np.ptp(curves.log_C[counts])) / math.log(10.0)
     if decades < NARROW_DECADES:
-        said.append(
-            f"Narrow range: the envelope spans {decades:.1f} decades of compute; extrapolate by less than that."
-        )
+        said.append(f"Narrow range: the envelope spans {decades:.1f} decades of compute; extrapolate by less.")
     return said

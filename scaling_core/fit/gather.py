@@ -103,11 +103,11 @@ def runs(sheet: Sheet, columns: Columns, whole: Gathered) -> Iterator[Row]:
 
 
 def decimal_comma(sheet: Sheet, columns: Columns) -> bool:
-    """Whether a comma is the decimal point: a loss is written with one, or the cells are parted by semicolons."""
+    """Whether a comma is the decimal point. The losses tell, since none has thousands; else cells between semicolons."""
     sample = _sample(sheet, columns)
-    losses = [row[columns["loss"].index] for row in sample]
-    if any("," in cell for cell in losses):
-        return not any("." in cell for cell in losses)
+    losses = "".join(row[columns["loss"].index] for row in sample)
+    if "," in losses or "." in losses:
+        return "." not in losses
     written = [row[column.index] for row in sample for name, column in columns.items() if name in NUMERIC]
     return sheet.separator == ";" and any(cell.count(",") == 1 for cell in written)
 

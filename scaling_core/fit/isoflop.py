@@ -74,7 +74,7 @@ def fit_isoflop(
     points: RunPoints,
     *,
     method: Method = "profile",
-    budgets: Sequence[float] | None = None,
+    budgets: Sequence[float] | FloatArray | None = None,
     window: float | None = None,
     bootstrap: int = 1000,
     resampling: IsoflopResampling = "residual",

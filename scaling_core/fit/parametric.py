@@ -115,6 +115,10 @@ def fit_law(
     fitted = time.perf_counter()
     shape, constants = options.form, dict(zip(options.form.names, solved.constants.tolist(), strict=True))
     warnings = [*diagnosis.warn(points, shape, options.size, constants, solved.residuals)]
+    if not solved.converged:
+        warnings.append(
+            "The optimum lies in a flat valley that was not walked to its end: these runs hardly fix the law."
+        )
     if without is not None:
         warnings.append(diagnosis.outlier_sentence(points, shape, solved.residuals, solved.constants, *without))
     replicates = scales = None

@@ -67,35 +67,46 @@ def open_sheet(source: Path | bytes | str) -> Sheet:
     text, notes = decode(source)
     if not text.strip():
         raise InputError("file", "no rows", "it must hold a header and at least one run")
-    best: tuple[int, ...] = ()
-    found: Sheet | None = None
     head, problem = _head(text)
+    found: Sheet | None = None
+    best: tuple[int, ...] = ()
     for order, separator in enumerate(SEPARATORS):
-        rows: list[Row] = []
-        try:
-            for row in itertools.islice(records(iter(head), separator, 1), HEAD):
-                rows.append(row)
-        except InputError as error:
-            problem = problem or error
+        rows, ended = _first(head, separator)
+        problem = problem or ended
         widths = [len(cells) for _, cells in rows]
-        if max(widths, default=0) > MAX_COLUMNS:
-            problem = problem or InputError("header", f"{max(widths)} columns", f"there may be at most {MAX_COLUMNS}")
         for place, (line, cells) in enumerate(rows):
-            if len(cells) > MAX_COLUMNS:
+            if not 2 <= len(cells) <= MAX_COLUMNS:
                 continue
             header = tuple(cell.strip() for cell in cells)
             whole, known = meaning(header)
             trust = 1 if separator == " " else 2 if header[0].startswith("#") else 3
-            rank = (trust * whole, widths[place : place + 2].count(len(cells)), known, -order, -place)
+            even = widths[place : place + 2].count(len(cells))
+            rank = (trust * whole, even, known, -order, -place)
             if known and rank > best:
                 best, found = rank, Sheet(text=text, header=header, line=line, separator=separator, notes=notes)
+            if best[:2] == (3, 2):
+                break
+        if best[:2] == (3, 2):  # a whole header with a row of its width below it: no other separator does better
+            break
     if found is None:
-        raise problem or InputError(
-            "header",
-            text.lstrip()[:200].splitlines()[0],
-            "a row must name the columns: one column must be the loss, and two of N, D and C",
-        )
+        first = text.lstrip()[:200].splitlines()[0]
+        allowed = "a row must name the columns: one column must be the loss, and two of N, D and C"
+        raise problem or InputError("header", first, allowed)
     return found
+
+
+def _first(head: list[str], separator: str) -> tuple[list[Row], InputError | None]:
+    """The first rows of a table with this separator, and what ended them before their time."""
+    rows: list[Row] = []
+    try:
+        for row in itertools.islice(records(iter(head), separator, 1), HEAD):
+            rows.append(row)
+    except InputError as error:
+        return rows, error
+    widest = max((len(cells) for _, cells in rows), default=0)
+    if widest > MAX_COLUMNS:
+        return rows, InputError("header", f"{widest} columns", f"there may be at most {MAX_COLUMNS}")
+    return rows, None
 
 
 def _head(text: str) -> tuple[list[str], InputError | None]:

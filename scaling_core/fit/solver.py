@@ -16,6 +16,7 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit.objective import Problem
+from scaling_core.fit.valley import PATIENCE, damped, straight_step, straightens
 
 EXPONENT_GRID = np.array([0.02, 0.05, 0.09, 0.14, 0.2, 0.27, 0.35, 0.45, 0.58, 0.75, 1.0, 1.4, 2.0])
 POWER_GRID = np.array([0.03, 0.06, 0.1, 0.17, 0.3, 0.6, 1.0])
@@ -169,7 +170,7 @@ def _newton(
     problem: Problem, phi: FloatArray, weights: FloatArray, delta: float, steps: int, tolerance: float
 ) -> tuple[FloatArray, BoolArray, int]:
     """Improve phi in place; returns the values, which of them converged, and the steps used."""
-    frame = problem.frame
+    frame, bends = problem.frame, straightens(problem.frame)
     damping = np.full(len(phi), 1e-3)
     active: IndexArray = np.arange(len(phi))
     converged = np.zeros(len(phi), dtype=bool)
@@ -179,21 +180,24 @@ def _newton(
     while len(active) and used < steps:
         used += 1
         now = phi[active]
-        gradient, hessian = frame.reduced(*problem.derivatives(frame.theta(now), at, w, delta, log_loss))
+        slope, curvature = problem.derivatives(frame.theta(now), at, w, delta, log_loss)
+        gradient, hessian = frame.reduced(slope, curvature)
         blocked = ((now <= frame.low) & (gradient > 0)) | ((now >= frame.high) & (gradient < 0))
         gradient = np.where(blocked, 0.0, gradient)
         hessian = np.where(blocked[:, :, None] | blocked[:, None, :], 0.0, hessian)
-        eigenvalue, vector = np.linalg.eigh(hessian)
-        scale = np.abs(eigenvalue).max(axis=1, initial=0.0) + 1e-300
-        lifted = np.abs(eigenvalue) + (damping[active] * scale)[:, None] + 1e-14 * scale[:, None]
-        along = np.matmul(vector.transpose(0, 2, 1), gradient[:, :, None])[:, :, 0]
-        step = -np.matmul(vector, (along / lifted)[:, :, None])[:, :, 0]
+        step, promised = damped(gradient, hessian, damping[active])
         longest = np.abs(step).max(axis=1)
         step *= np.minimum(1.0, 2.0 / np.maximum(longest, 1e-300))[:, None]
-        promised = 0.5 * (along**2 / lifted).sum(axis=1)
         trial = np.clip(now + step, frame.low, frame.high)
         there = problem.fitted(frame.theta(trial))
         new = problem.value(there, w, delta, log_loss)
+        if bends and used > PATIENCE:
+            along = straight_step(frame, now, slope, curvature, damping[active])
+            beyond = problem.fitted(along)
+            lower = problem.value(beyond, w, delta, log_loss)
+            chosen = lower < new
+            trial[chosen], new = along[chosen], np.minimum(new, lower)
+            there.replace(chosen, beyond)
         better = new < value
         phi[active[better]] = trial[better]
         value = np.where(better, new, value)

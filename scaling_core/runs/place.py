@@ -5,6 +5,7 @@ home/
     calibrations.json     what this machine's devices do, measured
     locks/DEVICE.lock     held by the process that trains on the device
     corpora/HASH/         texts split and packed
+    laws/ID.json          laws that a person saved
     sweeps/ID/            plan.json, log.txt, checkpoints of one sweep
 """
 

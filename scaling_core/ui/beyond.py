@@ -7,6 +7,8 @@ from scaling_core.optimum import InferenceOptimum, Overtrained, RepeatedOptimum
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
+from scaling_core.viz.beyond import share_text
+from scaling_core.viz.wall import epochs_text
 
 Words = tuple[str, str, str]
 """Question, answer, and the sentences after it."""
@@ -51,15 +53,15 @@ def overtrained_words(found: Overtrained, times: float) -> Words:
         answer = f"No smaller than {format_quantity(best.N)}: with no more compute than the least, it is the optimum."
     else:
         answer = (
-            f"{times:.3g} times the training makes it {percent(found.fraction)} of the size: "
+            f"{times:.3g} times the training makes it {share_text(found.fraction)} of the size: "
             f"{format_quantity(found.N)} on {format_quantity(found.D)}."
         )
     return (
         question,
         answer,
         f"The loss stays {format_loss(best.loss)} nats per token, with {ratio(found.tokens_per_param)} tokens per "
-        f"parameter in place of {ratio(best.tokens_per_param)}. Below {percent(found.least_fraction)} of the optimal "
-        f"size, {format_quantity(found.least_fraction * best.N)}, no amount of data suffices.",
+        f"parameter in place of {ratio(best.tokens_per_param)}. Below {share_text(found.least_fraction)} of the "
+        f"optimal size, {format_quantity(found.least_fraction * best.N)}, no amount of data suffices.",
     )
 
 
@@ -69,15 +71,17 @@ def repeated_words(best: RepeatedOptimum, stop: RepeatedOptimum, within: float) 
     stop: the best training `within` nats of the limit.
     """
     question = f"How far do {format_quantity(best.U)} unique tokens go?"
-    budget, end = f"{scientific(best.C)} FLOP", f"{scientific(stop.C)} FLOP"
+    budget, end = _flops(best.C), _flops(stop.C)
     if best.epochs <= 1.0:
         return (
             question,
             f"Far enough: for {budget} the best training reads {format_quantity(best.D)} of them, each once.",
-            f"More compute stops helping at {end}, where they are read {stop.epochs:.2g} times.",
+            f"More compute stops helping at {end}, where they are read {epochs_text(stop.epochs)} times.",
         )
     if best.C < stop.C:
-        answer = f"For {budget} they are read {best.epochs:.2g} times; from {end} on, more compute stops helping."
+        answer = (
+            f"For {budget} they are read {epochs_text(best.epochs)} times; from {end} on, more compute stops helping."
+        )
     else:
         answer = f"No further: all compute beyond {end} buys less than {within:g} nats."
     return (
@@ -85,5 +89,10 @@ def repeated_words(best: RepeatedOptimum, stop: RepeatedOptimum, within: float) 
         answer,
         f"The best for {budget} is {format_quantity(best.N)} parameters; its {format_quantity(best.D)} tokens are "
         f"worth {format_quantity(best.D_effective)} new ones. Unlimited data reach the same "
-        f"{format_loss(best.loss)} nats per token with {scientific(best.compute_equivalent)} FLOP.",
+        f"{format_loss(best.loss)} nats per token with {_flops(best.compute_equivalent)}.",
     )
+
+
+def _flops(C: float) -> str:
+    """Compute that no line end divides: 3.15 × 10²³ FLOP."""
+    return f"{scientific(C)} FLOP".replace(" ", "\u00a0")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -12,29 +12,25 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
-from scaling_core.laws import Law, MuennighoffLaw
+from scaling_core.laws import Law
 from scaling_core.optimum import (
     Overtrained,
-    RepeatedOptimum,
-    data_wall,
     inference_optimal,
     lifetime_flops,
-    loss_limit,
     overtraining_curve,
     served_for,
     smaller_model,
     standing,
-    wall_at_epochs,
 )
-from scaling_core.units import format_loss, format_quantity
-from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, linear_y, log_domain, log_x, log_y, nice_domain
+from scaling_core.units import format_quantity
+from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.laws import LOSS, Mark
+from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
+from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 HEIGHT = 350
-_WIDTH, _PLOT = 780.0, 280.0
+WIDTH, PLOT = 780.0, 280.0
 """Pixels of the plot without its axes, for which labels are laid out; a wider page only spreads them further."""
 _STEPS = (
     "(round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9))) == 1 ? '' : "
@@ -44,19 +40,33 @@ _STEPS = (
 _PERCENT = "format(100 * datum.value, '~r') + '%'"
 
 
-def _segments(x: FloatArray, y: FloatArray, x_domain: Domain, y_domain: Domain, log_y: bool) -> list[tuple[float, ...]]:
-    """A curve as straight pieces in pixels, coarse: what names should keep off."""
-    step = max(1, len(x) // 32)
+def boxes(x: FloatArray, y: FloatArray, x_domain: Domain, y_domain: Domain, log_y: bool) -> list[Box]:
+    """A curve as thin boxes in pixels, some fifty: what names must keep off."""
+    step = max(1, len(x) // 48)
     pixels = [
-        to_pixels(a, b, x_domain, y_domain, _WIDTH, _PLOT, log_y=log_y)
+        to_pixels(a, b, x_domain, y_domain, WIDTH, PLOT, log_y=log_y)
         for a, b in zip(x[::step].tolist(), y[::step].tolist(), strict=True)
     ]
-    return [(*a, *b) for a, b in pairwise(pixels)]
+    return [(a[0], min(a[1], b[1]) - 2, b[0], max(a[1], b[1]) + 2) for a, b in pairwise(pixels)]
 
 
-def served_amounts(served: float) -> list[float]:
-    """The amounts of tokens whose curves are drawn beside `served`: none, a tenth, itself, ten times."""
-    return [0.0, served / 10.0, served, served * 10.0] if served > 0 else [0.0, 1e12, 1e13, 1e14]
+def share_text(x: float) -> str:
+    """A share in percent, in full digits: 31%, 0.03%."""
+    return f"{100 * x:.0f}%" if x >= 0.01 else f"{100 * x:.1g}%"
+
+
+def served_amounts(law: Law, C: float, served: float) -> list[float]:
+    """The amounts of tokens whose curves are drawn: none, a tenth of `served`, itself, ten times, where they differ.
+
+    Where even ten times changes the best size by less than 4%, rounder amounts large enough to matter take its place.
+    """
+    best = {x: inference_optimal(law, C=C, D_inference=x) for x in (0.0, served / 10.0, served, 10.0 * served)}
+    apart = [best[a].N / best[b].N > 1.04 for a, b in pairwise(best)]
+    amounts = [served]
+    if best[0.0].N / best[served].N > 1.04:
+        amounts = [0.0, *([served / 10.0] if apart[0] and apart[1] else []), served]
+    large = 10.0 ** math.ceil(math.log10(3.0 * best[0.0].D))
+    return [*amounts, *([10.0 * served] if apart[2] or 10.0 * served > large else [large, 10.0 * large])]
 
 
 def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
@@ -64,13 +74,13 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
 
     The strong curve is the one of `served` tokens; the dotted line joins the best sizes as the amount grows.
     """
-    amounts = served_amounts(served)
+    amounts = served_amounts(law, C, served)
     best = [inference_optimal(law, C=C, D_inference=amount) for amount in amounts]
     least = overtraining_curve(law, C=C, fractions=np.array([1.0])).least_fraction * best[0].N
     x_domain = (max(0.9 * least, best[-1].N / 12), 12 * best[0].N)
     y_domain = log_domain([0.75 * best[0].total_flops, 4.0 * best[-1].total_flops], per_decade=3)
     N = np.unique(np.concatenate([decades(*x_domain, per_decade=72), least * (1.0 + np.geomspace(1e-6, 1.0, 60))]))
-    strong = amounts.index(served) if served > 0 else 0
+    strong = amounts.index(served)
     curves, names = [], []
     ceiling = y_domain[0] * (y_domain[1] / y_domain[0]) ** 0.9
     for k, amount in enumerate(amounts):
@@ -80,7 +90,7 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
         curve = pd.DataFrame({"N": N[keep], "total": total[keep], "line": str(k), "kind": kind, "width": width})
         last = (curve[curve.total <= ceiling] if (curve.total <= ceiling).any() else curve).iloc[-1]
         text = f"{format_quantity(amount)} tokens served" if amount else "training alone"
-        names.append((float(last.N), float(last.total), text, kind, -13.0 if amount else 38.0))
+        names.append((float(last.N), float(last.total), text, kind, -13.0 if k else 38.0))
         curves.append(curve)
     minima = [
         (
@@ -152,10 +162,10 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
     shown += [
         p for p in placed if x_domain[0] < p[1].fraction < x_domain[1] and p[1].compute_ratio < y_domain[1] * 0.97
     ]
-    points = [to_pixels(p.fraction, max(p.compute_ratio, 1.0), x_domain, y_domain, _WIDTH, _PLOT) for _, p, _ in shown]
-    wall = f"below {100 * chosen.least_fraction:.0f}% no data suffice"
+    points = [to_pixels(p.fraction, max(p.compute_ratio, 1.0), x_domain, y_domain, WIDTH, PLOT) for _, p, _ in shown]
+    wall = f"below {share_text(chosen.least_fraction)} no data suffice"
     wide = text_width(wall, theme.mark_size) + 20
-    x, y = to_pixels(chosen.least_fraction, 0.8, x_domain, y_domain, _WIDTH, _PLOT)
+    x, y = to_pixels(chosen.least_fraction, 0.8, x_domain, y_domain, WIDTH, PLOT)
     return Figure(
         template=_overtraining_template(theme),
         data={
@@ -169,11 +179,13 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
                     "ratio": [p.compute_ratio for _, p, _ in shown],
                     "kind": [kind for _, _, kind in shown],
                 },
-                width=_WIDTH,
-                height=_PLOT,
+                width=WIDTH,
+                height=PLOT,
                 size=theme.mark_size,
-                segments=_segments(line.f.to_numpy(), line.ratio.to_numpy(), x_domain, y_domain, True),
-                obstacles=[(x, y - 10, x + wide, y + 10)],
+                obstacles=[
+                    *boxes(line.f.to_numpy(), line.ratio.to_numpy(), x_domain, y_domain, True),
+                    (x, y - 10, x + wide, y + 10),
+                ],
             ),
         },
         values={
@@ -218,98 +230,6 @@ def _overtraining_template(theme: Theme) -> AltairChart:
                 shape=alt.condition("datum.kind == 'chosen'", alt.value("circle"), alt.value("diamond")),
             ),
             *halo_text(points.encode(text="name:N", color=colour), theme, **place),
-        ).properties(height=HEIGHT, width="container"),
-        theme,
-    )
-
-
-EPOCHS = (1.0, 2.0, 4.0, 8.0, 16.0, 40.0)
-"""Epochs that are marked along the wall."""
-
-
-def wall_chart(law: MuennighoffLaw, here: RepeatedOptimum, stop: RepeatedOptimum, theme: Theme) -> Figure:
-    """Loss against compute with unlimited data and with few unique tokens, epochs marked, and the limit of the latter.
-
-    here: the best training for a budget, a diamond. stop: where more compute stops helping, an upright stroke.
-    """
-    U, C, limit = here.U, here.C, loss_limit(law, here.U)
-    marks = wall_at_epochs(law, U=U, epochs=np.array(EPOCHS))
-    low, high = min(float(marks.C[0]) / 5.0, C / 3.0), max(float(marks.C[-1]) * 5.0, stop.C * 5.0, C * 3.0)
-    x_domain = log_domain([low, high])
-    budgets = decades(*x_domain, per_decade=16)
-    wall = data_wall(law, U=U, C=budgets)
-    y_domain = nice_domain([float(wall.unlimited_loss[-1]), float(marks.loss[0]), here.loss], margin=0.06)
-    lines = [("free", wall.unlimited_loss), ("limited", wall.loss)]
-    ys, bottom = [loss for _, loss in lines], np.full_like(budgets, limit)
-    at = int(0.93 * len(budgets))
-    names = [
-        (budgets[at], wall.unlimited_loss[at], "unlimited data", "free", -6.0, 18.0, "right"),
-        (x_domain[0], limit, f"no compute goes below {format_loss(limit)}", "limited", 6.0, 14.0, "left"),
-    ]
-    points = [
-        (C, here.loss, f"{format_quantity(here.N)}, {_times(here.epochs)}", "here"),
-        *((c, y, _times(e), "epochs") for c, y, e in zip(marks.C.tolist(), marks.loss.tolist(), EPOCHS, strict=True)),
-        (stop.C, stop.loss, "stops helping", "stop"),
-    ]
-    return Figure(
-        template=_wall_template(theme),
-        data={
-            "curves": pd.concat(
-                [pd.DataFrame({"C": budgets, "loss": loss, "line": line}) for line, loss in lines], ignore_index=True
-            ),
-            "names": pd.DataFrame(names, columns=["C", "loss", "text", "line", "dx", "dy", "align"]),
-            "limit": pd.DataFrame({"loss": [limit]}),
-            "points": named_points(
-                [to_pixels(c, y, x_domain, y_domain, _WIDTH, _PLOT, log_y=False) for c, y, _, _ in points],
-                [name for _, _, name, _ in points],
-                {
-                    "C": [c for c, _, _, _ in points],
-                    "loss": [y for _, y, _, _ in points],
-                    "kind": [kind for _, _, _, kind in points],
-                },
-                width=_WIDTH,
-                height=_PLOT,
-                size=theme.mark_size,
-                segments=3 * [p for y in (*ys, bottom) for p in _segments(budgets, y, x_domain, y_domain, False)],
-            ),
-        },
-        values={**axis_values("x", x_domain, kind="flops"), **axis_values("y", y_domain, log=False)},
-    )
-
-
-def _times(epochs: float) -> str:
-    if epochs <= 1.0:
-        return "once" if epochs > 0.999 else "not all of it"
-    return f"{epochs:.2g} epochs"
-
-
-@template
-def _wall_template(theme: Theme) -> AltairChart:
-    x, y = log_x("C", "Training compute, FLOP", "x", "flops"), linear_y("loss", LOSS, "y", "loss")
-    colour = alt.Color(
-        "line:N", scale=alt.Scale(domain=["limited", "free"], range=[theme.accent, theme.muted]), legend=None
-    )
-    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=["limited", "free"], range=[[1, 0], [3, 6]]), legend=None)
-    names = alt.Chart(alt.NamedData("names")).encode(x, y, text="text:N", color=colour)
-    points = alt.Chart(alt.NamedData("points")).encode(x, y)
-    of: dict[str, Any] = {
-        kind: points.transform_filter(f"datum.kind == '{kind}'") for kind in ("here", "epochs", "stop")
-    }
-    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align"), "clip": True}
-    ink = alt.condition("datum.kind == 'here'", alt.value(theme.accent_2), alt.value(theme.accent))
-    return themed(
-        alt.layer(
-            alt.Chart(alt.NamedData("limit"))
-            .mark_rule(clip=True, color=theme.accent, strokeWidth=1.5, strokeDash=[4, 4])
-            .encode(y),
-            alt.Chart(alt.NamedData("curves")).mark_line(clip=True).encode(x, y, color=colour, strokeDash=dash),
-            of["epochs"].mark_point(clip=True, filled=True, size=theme.point_size, color=theme.accent, opacity=1),
-            of["stop"].mark_tick(clip=True, color=theme.accent, thickness=3, size=24, orient="vertical", opacity=1),
-            of["here"].mark_point(
-                clip=True, filled=True, size=1.7 * theme.point_size, color=theme.accent_2, opacity=1, shape="diamond"
-            ),
-            *halo_text(names, theme, dx=datum("dx"), dy=datum("dy"), align=datum("align")),
-            *halo_text(points.encode(text="name:N", color=ink), theme, **place),
         ).properties(height=HEIGHT, width="container"),
         theme,
     )

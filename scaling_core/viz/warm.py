@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from scaling_core.catalog import models
-from scaling_core.viz import demo, laws, surface, talk
+from scaling_core.viz import beyond, demo, laws, surface, talk, wall
 from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
@@ -44,6 +44,9 @@ def _everything() -> None:
         (plane._grid_template, (len(models()),)),
         *((demo._panel_template, (variable, log_loss)) for variable, log_loss, _ in demo.PANELS),
         (demo._optimal_template, ()),
+        (beyond._lifetime_template, ()),
+        (beyond._overtraining_template, ()),
+        (wall._wall_template, ()),
         (talk._ratio_template, ()),
     ]
     try:

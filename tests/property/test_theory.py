@@ -10,7 +10,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scaling_core.errors import InputError
-from scaling_core.laws import AnyLaw, ChinchillaLaw, KaplanJointLaw, Law, PowerLaw, law_from_constants
+from scaling_core.laws import (
+    AnyLaw,
+    ChinchillaLaw,
+    GadreLaw,
+    KaplanJointLaw,
+    Law,
+    MuennighoffLaw,
+    PowerLaw,
+    form_of,
+    law_from_constants,
+)
 from scaling_core.optimum import (
     exponents,
     frontier,
@@ -37,10 +47,22 @@ kaplan = st.builds(
     alpha_N=exponent,
     alpha_D=exponent,
 )
+gadre = st.builds(GadreLaw, E=st.floats(0.0, 3.0), a=coefficient, b=coefficient, eta=exponent)
+star = st.floats(-1.0, 2.0).map(lambda p: 10.0**p)
+muennighoff = st.builds(
+    MuennighoffLaw,
+    E=st.floats(0.0, 3.0),
+    A=coefficient,
+    B=coefficient,
+    alpha=exponent,
+    beta=exponent,
+    R_N_star=star,
+    R_D_star=star,
+)
 power_law = st.builds(
     PowerLaw, variable=st.sampled_from(["N", "D", "C"]), scale=size, exponent=exponent, offset=st.floats(0.0, 3.0)
 )
-law_of_two = st.one_of(chinchilla, kaplan)
+law_of_two = st.one_of(chinchilla, kaplan, gadre, muennighoff)
 few = settings(max_examples=100, deadline=None)
 
 
@@ -83,6 +105,30 @@ def test_gradient_is_the_slope(law: Law, N: float, D: float) -> None:
 
 
 @few
+@given(law=muennighoff, N=size, D=size, U=size)
+def test_gradient_with_repeated_data_is_the_slope(law: MuennighoffLaw, N: float, D: float, U: float) -> None:
+    assume(abs(math.log(D / U)) > 1e-4)  # the kink has a test of its own
+    h = 1e-5
+    by_N = (law.loss(N * math.exp(h), D, U) - law.loss(N * math.exp(-h), D, U)) / (2 * h)
+    by_D = (law.loss(N, D * math.exp(h), U) - law.loss(N, D * math.exp(-h), U)) / (2 * h)
+    assert law.gradient(N, D, U) == pytest.approx((by_N, by_D), rel=2e-5, abs=1e-9 * law.loss(N, D, U))
+
+
+@few
+@given(law=muennighoff, N=size, D=size, U=size, factor=st.floats(1.01, 1e3))
+def test_a_repeated_token_is_worth_something_and_never_more_than_a_new_one(
+    law: MuennighoffLaw, N: float, D: float, U: float, factor: float
+) -> None:
+    n, d = (float(x) for x in law.effective(N, D, U))
+    assert n <= N * (1 + 1e-12)
+    assert min(U, D) * (1 - 1e-12) <= d <= min(D, min(U, D) * (1 + law.R_D_star)) * (1 + 1e-12)
+    assert law.loss(N, D, U) == pytest.approx(law.base.loss(n, d), rel=1e-13)
+    assert law.loss(N, D, U * factor) <= law.loss(N, D, U) * (1 + 1e-15)
+    assert law.loss(N, D) == law.loss(N, D, D) <= law.loss(N, D, U) * (1 + 1e-15)
+    assert law.loss(N, D) >= law.base.loss(N, D) * (1 - 1e-15)
+
+
+@few
 @given(law=power_law, x=size)
 def test_power_law_slope_and_fall(law: PowerLaw, x: float) -> None:
     h = 1e-5
@@ -92,10 +138,9 @@ def test_power_law_slope_and_fall(law: PowerLaw, x: float) -> None:
 
 
 @few
-@given(law=st.one_of(chinchilla, kaplan, power_law))
+@given(law=st.one_of(law_of_two, power_law))
 def test_constants_rebuild_the_law(law: AnyLaw) -> None:
-    form = f"power-{law.variable}" if isinstance(law, PowerLaw) else law.form
-    assert law_from_constants(form, law.constants) == law
+    assert law_from_constants(form_of(law), law.constants) == law
 
 
 @few

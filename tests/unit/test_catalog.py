@@ -10,9 +10,21 @@ import pytest
 
 from scaling_core import catalog
 from scaling_core.errors import InputError
-from scaling_core.laws import ChinchillaLaw, KaplanJointLaw, PowerLaw
+from scaling_core.laws import ChinchillaLaw, PowerLaw
 
-JOINT = ["hoffmann2022", "hoffmann2022-printed", "besiroglu2024", "kaplan2020-joint", "talk-slides", "study-notes"]
+JOINT = [
+    "hoffmann2022",
+    "hoffmann2022-printed",
+    "besiroglu2024",
+    "besiroglu2024-exact",
+    "kaplan2020-joint",
+    "muennighoff2023",
+    "gadre2024-c4",
+    "gadre2024-redpajama",
+    "gadre2024-refinedweb",
+    "talk-slides",
+    "study-notes",
+]
 UNIVARIATE = ["kaplan2020-n", "kaplan2020-d", "kaplan2020-c"]
 
 
@@ -20,7 +32,7 @@ def test_the_presets_there_are() -> None:
     assert [p.id for p in catalog.presets()] == JOINT
     assert [p.id for p in catalog.presets("univariate")] == UNIVARIATE
     assert [p.id for p in catalog.presets("all")] == JOINT + UNIVARIATE
-    assert all(isinstance(p.law, (ChinchillaLaw, KaplanJointLaw)) for p in catalog.presets())
+    assert not any(isinstance(p.law, PowerLaw) for p in catalog.presets())
     assert all(isinstance(p.law, PowerLaw) for p in catalog.presets("univariate"))
     assert catalog.presets() is catalog.presets()
 
@@ -35,6 +47,32 @@ def test_every_preset_says_where_it_is_from() -> None:
         assert (preset.warning is not None) == unpublished
         assert preset.secondary == preset.id.startswith("kaplan2020")
         assert preset.convention == ("non-embedding" if preset.id.startswith("kaplan2020") else "total")
+        assert not preset.saved
+        assert preset.replicates is None
+
+
+def test_every_preset_has_a_range_or_says_why_not() -> None:
+    without = [p.id for p in catalog.presets("all") if not (p.valid_N or p.valid_D or p.valid_C)]
+    assert without == ["talk-slides", "study-notes", "kaplan2020-c"]
+    for preset in catalog.presets("all"):
+        assert preset.range_note.startswith("No range: " if preset.id in without else "That of ")
+        assert preset.range_note.endswith(".")
+        for span in (preset.valid_N, preset.valid_D, preset.valid_C):
+            assert span is None or 0 < span[0] < span[1]
+
+
+def test_laws_that_disagree_point_at_each_other() -> None:
+    assert "hoffmann2022-printed" in catalog.preset("hoffmann2022").note
+    assert "besiroglu2024-exact" in catalog.preset("besiroglu2024").note
+    assert "0.00101827402" in catalog.preset("besiroglu2024-exact").note
+    assert "Not to be mixed" in catalog.preset("kaplan2020-n").note
+
+
+def test_a_preset_knows_its_kind() -> None:
+    joint, alone = catalog.preset("gadre2024-c4"), catalog.preset("kaplan2020-d")
+    assert [joint.is_of("joint"), joint.is_of("univariate"), joint.is_of("all")] == [True, False, True]
+    assert [alone.is_of("joint"), alone.is_of("univariate"), alone.is_of("all")] == [False, True, True]
+    assert isinstance(catalog.preset("hoffmann2022").joint, ChinchillaLaw)
 
 
 def test_json_rows_are_plain_and_complete() -> None:
@@ -44,6 +82,14 @@ def test_json_rows_are_plain_and_complete() -> None:
     kaplan = next(row for row in rows if row["id"] == "kaplan2020-joint")
     assert kaplan["published_allocation"]["N_exponent"] == 0.73
     assert kaplan["valid_range"]["N"] == [768, 1.5e9]
+    assert {row["form"] for row in rows} == {
+        "chinchilla",
+        "kaplan",
+        "gadre",
+        "muennighoff",
+        *(f"power-{x}" for x in "NDC"),
+    }
+    assert not any(row["saved"] for row in rows)
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:

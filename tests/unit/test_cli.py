@@ -53,6 +53,7 @@ def refusal(capsys: Capture, *words: str) -> str:
     return err
 
 
+@pytest.mark.usefixtures("lab_home")
 def test_laws(capsys: Capture) -> None:
     rows = answer(capsys, "laws")
     assert [row["id"] for row in rows] == [p.id for p in presets("all")]

@@ -10,6 +10,7 @@ from scaling_core.errors import FitError, InputError
 from scaling_core.fit import FORMS, RunPoints, fit_law, predict
 from scaling_core.fit.frame import make_frame
 from scaling_core.fit.objective import Problem, huber
+from scaling_core.fit.valley import straightened
 from scaling_core.laws import ChinchillaLaw, GadreLaw, KaplanJointLaw, PowerLaw, law_from_constants
 from scaling_core.optimum import exponents
 
@@ -76,6 +77,46 @@ def test_derivatives_equal_finite_differences(level: bool, delta: float, form: s
         above, below = (value_and_gradient(phi + s) for s in (step, -step))
         np.testing.assert_allclose((above[0] - below[0]) / 2e-6, gradient[:, i], rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose((above[1] - below[1]) / 2e-6, hessian[:, i], rtol=1e-4, atol=1e-4)
+
+
+def test_the_straightened_valley_has_the_derivatives_it_says() -> None:
+    """Finite differences of the objective in relative changes of (u, v_1, alpha_1, v_2, alpha_2)."""
+    rng = np.random.default_rng(8)
+    frame = make_frame(FORMS["chinchilla"], rng.normal(20.0, 2.0, (2, 40)), 1.0, ())
+    problem = Problem(
+        frame=frame, x=rng.standard_normal((2, 40)), log_loss=rng.normal(1.0, 0.1, 40), precision=None, level=False
+    )
+    theta, weights = np.array([[0.1, -0.5, 0.4, -1.0, 0.7]]), np.ones((1, 40))
+    E, A, alpha = np.exp(theta[0, 0]), np.exp(theta[0, 1::2]), theta[0, 2::2]
+
+    def value(change: np.ndarray) -> float:
+        exponent = alpha * (1 + change[2::2])
+        terms = alpha * A * (1 + change[1::2]) / exponent
+        floor = (E + A.sum()) * (1 + change[0]) - terms.sum()
+        there = np.array([[np.log(floor), np.log(terms[0]), exponent[0], np.log(terms[1]), exponent[1]]])
+        return float(problem.value(problem.fitted(there), weights, np.inf, problem.log_loss)[0])
+
+    plain = problem.derivatives(theta, problem.fitted(theta), weights, np.inf, problem.log_loss)
+    gradient, hessian = straightened(theta, *plain)
+    h, unit = 1e-4, np.eye(5)
+    for i in range(5):
+        assert (value(h * unit[i]) - value(-h * unit[i])) / (2 * h) == pytest.approx(gradient[0, i], rel=1e-5, abs=1e-7)
+        for j in range(5):
+            around = [value(h * (a * unit[i] + b * unit[j])) * a * b for a in (1, -1) for b in (1, -1)]
+            assert sum(around) / (4 * h * h) == pytest.approx(hessian[0, i, j], rel=1e-4, abs=1e-5)
+
+
+def test_a_curved_valley_is_walked_to_its_end() -> None:
+    """Runs whose size term is all but a straight line in log N: E and A are hardly told apart, and the floor wins."""
+    law = ChinchillaLaw(E=2.0, A=100.0, B=1000.0, alpha=0.5625, beta=0.375)
+    points = design(law)
+    noisy = law.loss(points.N, points.D) * np.exp(0.005 * np.random.default_rng(24).standard_normal(30))
+    values = []
+    for factor in (1.0, 10.0, 1000.0):
+        result = fit_law(RunPoints.of(N=factor * points.N, D=points.D, loss=noisy), objective="ls-log")
+        assert result.converged
+        values.append(result.value)
+    assert values == pytest.approx([values[0]] * 3, rel=1e-9)
 
 
 def test_huber_is_quadratic_inside_and_linear_outside() -> None:

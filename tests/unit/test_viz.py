@@ -20,7 +20,7 @@ from scaling_core.viz.export import to_png, to_svg
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.labels import place, spread, text_width
 from scaling_core.viz.laws import Mark, isoflop_chart, slice_chart, terms_chart
-from scaling_core.viz.models import D_DOMAIN, N_DOMAIN, frontiers, nd_plane, verdict_grid
+from scaling_core.viz.models import ALIKE, D_DOMAIN, N_DOMAIN, compared, frontiers, nd_plane, verdict_grid
 from scaling_core.viz.surface import contour, levels, surface_chart
 from scaling_core.viz.theme import Theme, contrast, dark, diverging, light, mix, readable_on, theme_of
 
@@ -194,9 +194,35 @@ def test_the_grid_says_what_the_laws_say() -> None:
     laws = presets("joint")
     rows = [("GPT-3", [judge(p.joint, 175e9, 300e9) for p in laws])]
     cells = verdict_grid(rows, [p.id for p in laws], light()).data["cells"].set_index("column").text
-    assert cells["hoffmann2022"].startswith("too large")
-    assert cells["study-notes"].startswith("too small")
+    assert cells["hoffmann2022"] == "large 58%"
+    assert cells["study-notes"] == "small 26%"
     assert cells["kaplan2020-joint"] == "near"
+    few = verdict_grid([("GPT-3", rows[0][1][:2])], ["one", "two"], light()).data["cells"].text
+    assert [text[:9] for text in few] == ["too large", "too large"]
+
+
+def test_the_cells_and_headings_of_the_compared_laws_fit_their_columns() -> None:
+    """On a page 1280 wide the grid has about 740 pixels beside the names of the models."""
+    laws = compared(presets("joint"))
+    assert {p.id for p in presets("joint")} - {p.id for p in laws} == set(ALIKE)
+    rows = [(m.name, [judge(p.joint, m.N, m.tokens) for p in laws]) for m in models()]
+    names = [p.short_name.replace(", ", " ") for p in laws]
+    figure = verdict_grid(rows, names, light())
+    column = 740 / len(laws)
+    assert max(text_width(text, light().mark_size) for text in figure.data["cells"].text) < column
+    assert max(text_width(word, light().label_size) for name in names for word in name.split(" ")) < column
+    assert all(len(name.split(" ")) <= 2 for name in names)
+
+
+def test_the_line_of_a_law_that_is_not_compared_has_its_own_name() -> None:
+    laws = compared(presets("joint"))
+    left_out = preset("gadre2024-redpajama")
+    lines = frontiers(laws, left_out.id, left_out.joint, "Gadre RedPajama")
+    assert [line.name for line in lines if line.strong] == ["Gadre RedPajama"]
+    assert [line.name for line in frontiers(laws, "besiroglu2024", left_out.joint) if line.strong] == ["Besiroglu"]
+    mine = frontiers(laws, "my-law", left_out.joint, "Hoffmann")
+    assert [line.name for line in mine if line.strong] == ["Hoffmann (mine)"]
+    assert len({line.name for line in mine}) == len(mine)
 
 
 def test_a_figure_becomes_png_and_svg_with_readable_labels() -> None:

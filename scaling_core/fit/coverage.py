@@ -1,0 +1,138 @@
+"""How often intervals covered the truth in simulated studies, as measured and stored in `data/coverage.csv`.
+
+A study plants a law, makes runs of it with noise, fits them and looks whether each constant, the exponent a and N* lie
+inside their 95% intervals. `benchmarks/coverage.py` makes the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from scaling_core.allocations import DATA
+from scaling_core.errors import ScalingError
+
+FILE = DATA / "coverage.csv"
+NOISES = {
+    "normal": "normal noise",
+    "heavy": "heavy-tailed noise",
+    "grouped": "runs of one size sharing half of their error",
+}
+"""How the runs of a study scatter: the name in the table, and in a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coverage:
+    """One measured share: of `studies` studies the intervals of `quantity` that covered what was planted.
+
+    design: how many runs a study has, as in "30 runs". noise: one of NOISES. coverage: in [0, 1].
+    """
+
+    design: str
+    noise: str
+    objective: str
+    resampling: str
+    interval: str
+    quantity: str
+    coverage: float
+    studies: int
+
+    @property
+    def runs(self) -> int:
+        """Runs of each study."""
+        return int(re.findall(r"\d+", self.design)[0])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoverageRange:
+    """Least and largest coverage over the quantities under one kind of noise, with the quantity of the least."""
+
+    noise: str
+    low: float
+    high: float
+    worst: str
+    runs: int
+    studies: int
+
+
+def coverages(file: Path = FILE) -> tuple[Coverage, ...]:
+    """Every measured share; none where the table was not made. Raises ScalingError where it cannot be read."""
+    return _read(file) if file.exists() else ()
+
+
+@cache
+def _read(file: Path) -> tuple[Coverage, ...]:
+    try:
+        with file.open(encoding="utf-8", newline="") as rows:
+            return tuple(
+                _checked(
+                    Coverage(
+                        design=row["design"],
+                        noise=row["noise"],
+                        objective=row["objective"],
+                        resampling=row["resampling"],
+                        interval=row["interval"],
+                        quantity=row["quantity"],
+                        coverage=float(row["coverage"]),
+                        studies=int(row["studies"]),
+                    )
+                )
+                for row in csv.DictReader(rows)
+            )
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ScalingError(f"data/{file.name} cannot be read ({error}); restore it from the project.") from error
+
+
+def _checked(row: Coverage) -> Coverage:
+    if not (0.0 <= row.coverage <= 1.0 and row.studies > 0 and row.runs > 0):
+        raise ValueError(f"a share of {row.coverage} in {row.studies} studies of {row.design}")
+    return row
+
+
+def measured(
+    rows: Sequence[Coverage], *, n: int, objective: str, resampling: str, interval: str
+) -> tuple[CoverageRange, ...]:
+    """What was measured for these choices, one range for each kind of noise, for the size of study nearest to n runs.
+
+    Empty where these choices were not measured.
+    """
+    same = [r for r in rows if (r.objective, r.resampling, r.interval) == (objective, resampling, interval)]
+    if not same:
+        return ()
+    nearest = min({r.runs for r in same}, key=lambda runs: abs(math.log(runs / max(n, 1))))
+    ranges = []
+    for noise in NOISES:
+        those = [r for r in same if r.runs == nearest and r.noise == noise]
+        if those:
+            worst = min(those, key=lambda r: r.coverage)
+            ranges.append(
+                CoverageRange(
+                    noise=noise,
+                    low=worst.coverage,
+                    high=max(r.coverage for r in those),
+                    worst=worst.quantity,
+                    runs=nearest,
+                    studies=worst.studies,
+                )
+            )
+    return tuple(ranges)
+
+
+def coverage_sentence(ranges: Sequence[CoverageRange]) -> str | None:
+    """The ranges as one sentence: in so many simulated studies the intervals held the truth so often; None for none."""
+    if not ranges:
+        return None
+    first = ranges[0]
+    parts = [f"{_share(r)} of the time with {NOISES[r.noise]}" for r in ranges]
+    listed = "; ".join(parts)
+    return f"In {first.studies:,} simulated studies of {first.runs} runs these 95% intervals held the truth {listed}."
+
+
+def _share(r: CoverageRange) -> str:
+    low, high = f"{100 * r.low:.0f}", f"{100 * r.high:.0f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"

@@ -1,0 +1,183 @@
+"""Replicates of a fit of the data-constrained law, each re-converged from everywhere it might have gone.
+
+Runs are drawn as in `bootstrap`: pairs, whole clusters, or new losses about the fitted law. A robust objective has
+several minima in R_N* and R_D*, and which one is lowest changes from replicate to replicate. So each replicate looks
+over a grid of its own before it is polished. A base law that was fitted is fitted again to each replicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scaling_core.arrays import FloatArray, IndexArray
+from scaling_core.fit.bootstrap import CHUNK_CELLS, Resampling
+from scaling_core.fit.objective import Problem
+from scaling_core.fit.repeated_objective import BASE, RepeatedProblem, grid_starts
+from scaling_core.fit.solver import Solution, polish
+
+LINES, KEEP = 96, 24
+"""Of the grid of one fit, and how many of its minima are polished."""
+REPLICATE_LINES, REPLICATE_KEEP = 32, 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseStage:
+    """The base law's own fit, which each replicate repeats. runs: positions of its runs. theta (5,): its optimum."""
+
+    problem: Problem
+    theta: FloatArray
+    runs: IndexArray
+
+    def again(self, log_loss: FloatArray, weights: FloatArray, delta: float, scale: float) -> FloatArray:
+        """Natures (R, 5) of the base law for losses (n,) or (R, n) and weights (R, n) of all runs."""
+        drawn = replace(self.problem, log_loss=log_loss[..., self.runs])
+        starts = np.repeat(self.theta[None, self.problem.frame.free], len(weights), axis=0)
+        solution = polish(
+            drawn, starts, weights[:, self.runs], widths(delta, scale), stage_steps=4, steps=3000, tolerance=1e-10
+        )
+        return self.problem.frame.nature(solution.theta)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draw:
+    """Replicates to be solved: log_loss (n,) or (R, n), weights (R, n), and the residual scale of each, (R,)."""
+
+    log_loss: FloatArray
+    weights: FloatArray
+    sigma: FloatArray
+
+
+def stars(
+    problem: RepeatedProblem,
+    theta: FloatArray,
+    weights: FloatArray,
+    delta: float,
+    *,
+    lines: int,
+    keep: int,
+    tolerance: float = 1e-13,
+) -> tuple[Solution, Solution]:
+    """The best R_N* and R_D* under each base law, and all minima found.
+
+    theta (R, 7): the base laws, and R_N* and R_D* from which to look besides the grid. weights (R, n). Returns the
+    best solution of each of the R, and the solution of all starts, (R * starts, ...).
+    """
+    starts = grid_starts(problem, theta, weights, delta, lines=lines, keep=keep)
+    starts = np.concatenate([starts, theta[:, None, :]], axis=1)
+    count, many = starts.shape[:2]
+    own = (
+        problem if problem.log_loss.ndim == 1 else replace(problem, log_loss=np.repeat(problem.log_loss, many, axis=0))
+    )
+    found = polish(
+        own,
+        starts.reshape(count * many, -1),
+        np.repeat(weights, many, axis=0),
+        (delta,),
+        steps=500,
+        tolerance=tolerance,
+    )
+    best = found.value.reshape(count, many).argmin(axis=1) + many * np.arange(count)
+    return (
+        Solution(
+            theta=found.theta[best],
+            value=found.value[best],
+            converged=found.converged[best],
+            iterations=found.iterations,
+        ),
+        found,
+    )
+
+
+def replicate(
+    problem: RepeatedProblem,
+    theta: FloatArray,
+    *,
+    stage: BaseStage | None,
+    delta: float,
+    scale: float,
+    free: int,
+    count: int,
+    seed: int,
+    resampling: Resampling,
+    groups: tuple[str, ...] | None,
+) -> tuple[FloatArray, FloatArray, int]:
+    """Nature of each replicate (count, 7), residual scale of each (count,), and how many did not converge.
+
+    theta (7,): the fit itself. stage: how the base law was fitted, None where it is given or free in `problem`. scale:
+    residual sd in log loss (in loss, for a fit of the loss itself). free: constants that were fitted.
+    """
+    natures, sigmas, failed = [], [], 0
+    joint = not problem.held[:BASE].all()
+    for draw in _draws(problem, theta, scale, free, count, seed, resampling, groups):
+        drawn = replace(problem, log_loss=draw.log_loss)
+        from_here = np.repeat(theta[None, :], len(draw.weights), axis=0)
+        if joint:
+            solution = polish(
+                drawn,
+                from_here[:, problem.frame.free],
+                draw.weights,
+                widths(delta, scale),
+                stage_steps=4,
+                steps=3000,
+                tolerance=1e-10,
+            )
+        else:
+            if stage is not None:
+                nature = problem.frame.nature(from_here)
+                nature[:, :BASE] = stage.again(draw.log_loss, draw.weights, delta, scale)
+                from_here = problem.frame.of_nature(nature)
+            solution, _ = stars(
+                drawn, from_here, draw.weights, delta, lines=REPLICATE_LINES, keep=REPLICATE_KEEP, tolerance=1e-10
+            )
+        natures.append(problem.frame.nature(solution.theta))
+        sigmas.append(draw.sigma)
+        failed += int((~solution.converged).sum())
+    return np.concatenate(natures), np.concatenate(sigmas), failed
+
+
+def _draws(
+    problem: RepeatedProblem,
+    theta: FloatArray,
+    scale: float,
+    free: int,
+    count: int,
+    seed: int,
+    resampling: Resampling,
+    groups: tuple[str, ...] | None,
+) -> Iterator[Draw]:
+    """The replicates, some at a time; equal seeds give equal ones."""
+    n = problem.x.shape[1]
+    size = max(16, min(500, CHUNK_CELLS // n))
+    log_hat = problem.fitted(theta[None, :]).log_hat
+    members = np.unique(np.array(groups), return_inverse=True)[1] if resampling == "cluster" else np.arange(n)
+    clusters = int(members.max()) + 1
+    for index, first in enumerate(range(0, count, size)):
+        many = min(size, count - first)
+        rng = np.random.default_rng((seed, index))
+        if resampling != "residual":
+            times = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=many)
+            yield Draw(
+                log_loss=problem.log_loss, weights=times[:, members].astype(np.float64), sigma=np.full(many, scale)
+            )
+            continue
+        freedom = max(n - free, 1)
+        sigma = scale * np.sqrt(freedom / rng.chisquare(freedom, size=many))
+        noise = sigma[:, None] * rng.standard_normal((many, n))
+        if problem.precision is not None:
+            noise /= problem.precision
+        if problem.level:
+            log_loss = np.log(np.maximum(np.exp(log_hat) + noise, 1e-3 * np.exp(log_hat)))
+        else:
+            log_loss = log_hat + noise
+        yield Draw(log_loss=log_loss, weights=np.ones((many, n)), sigma=sigma)
+
+
+def widths(delta: float, scale: float) -> tuple[float, ...]:
+    """Huber widths from about the residual scale down to delta, so that no start is caught in a corner."""
+    if not np.isfinite(delta) or delta >= scale:
+        return (delta,)
+    steps = max(1, int(np.ceil(np.log(scale / delta) / np.log(8.0))))
+    return tuple(float(width) for width in np.geomspace(scale, delta, steps + 1))
