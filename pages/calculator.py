@@ -44,7 +44,7 @@ def opening(law: Law, published: Preset | None, theme: Theme) -> float:
     warn_of(published)
     C = budget(law, published, theme)
     section("GPT-3 and Chinchilla side by side")
-    verdict_table([(GPT3.name, gpt3), (CHINCHILLA.name, chinchilla)])
+    verdict_table([(GPT3.name, gpt3), (CHINCHILLA.name, chinchilla)], published)
     return C
 
 

@@ -56,7 +56,7 @@ with page("models") as theme:
         "Every model under the chosen law",
         "What each model spent, what the law predicts for it, and the best that its compute could have bought.",
     )
-    verdict_table(verdicts)
+    verdict_table(verdicts, published)
     section("Every model under every law", every_law(dict(table)["GPT-3"], LAWS))
     show(
         verdict_grid(table, names, theme),

@@ -99,6 +99,14 @@ class Preset:
         )
         return tuple(_outside(what, x, span) for what, x, span in checks if x and span and not span[0] <= x <= span[1])
 
+    def range_factors(self, *, N: float, D: float) -> dict[str, float]:
+        """By how many times N ("the parameters") and D ("the tokens") lie beyond the runs behind the fit, if so."""
+        factors = {}
+        for what, x, span in (("the parameters", N, self.valid_N), ("the tokens", D, self.valid_D)):
+            if span is not None and not span[0] <= x <= span[1]:
+                factors[what] = x / span[1] if x > span[1] else span[0] / x
+        return factors
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, as `laws --json` prints them."""
         law = self.law

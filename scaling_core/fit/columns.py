@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scaling_core.errors import InputError
@@ -195,8 +195,12 @@ def meaning(header: Sequence[str]) -> tuple[bool, int]:
     return "loss" in found and sum(name in found for name in "NDC") >= 2, len(found)
 
 
-def choose(header: Sequence[str], *, count: str | None, mapping: Mapping[str, str]) -> Chosen:
-    """One column for each quantity. count: how parameters are counted. mapping: quantity to the title to take.
+def choose(
+    header: Sequence[str], *, numeric: Callable[[int], bool], count: str | None, mapping: Mapping[str, str]
+) -> Chosen:
+    """One column for each quantity. numeric: whether the column at a place holds numbers.
+
+    count: how parameters are counted. mapping: quantity to the title to take.
 
     An empty title in `mapping` leaves the quantity out. Raises InputError where a needed quantity is missing, or two
     columns could equally be it.
@@ -216,11 +220,11 @@ def choose(header: Sequence[str], *, count: str | None, mapping: Mapping[str, st
             found.setdefault(kind_of.quantity, []).append(
                 Column(index=index, title=title, kind=kind_of, unit=kind_of.unit, guessed=True)
             )
+    notes = _without_texts(found, numeric)
     counts = {column.kind.name: column.title for column in reversed(found.get("N", []))}
     if count is not None:
         _count(found, counts, count)
     _map(found, header, mapping)
-    notes: list[str] = []
     columns = {q: _one(q, found[q], notes) for q in QUANTITIES if found.get(q)}
     _complete(header, columns)
     order = {kind.name: place for kind, place in _PLACE.items() if kind.quantity == "N"}
@@ -231,6 +235,19 @@ def choose(header: Sequence[str], *, count: str | None, mapping: Mapping[str, st
     used = {column.title for column in columns.values()} | set(counts.values())
     unused = tuple(title for title in header if title and title not in used)
     return Chosen(columns=columns, counts=counts, unused=unused, notes=tuple(notes))
+
+
+def _without_texts(found: dict[str, list[Column]], numeric: Callable[[int], bool]) -> list[str]:
+    """Drop columns without a number where the quantity has another, or can be spared; and what is said of those."""
+    notes = []
+    numbers = {q: [column for column in found[q] if numeric(column.index)] for q in NUMERIC if q in found}
+    for quantity, kept in numbers.items():
+        others = sum(bool(numbers.get(q)) for q in "NDC" if q != quantity)
+        if kept:
+            found[quantity] = kept
+        elif quantity in ("se", "unique") or (quantity in "NDC" and others == 2):
+            notes.append(f"{shown(found.pop(quantity)[0].title)} is not used: it holds no numbers.")
+    return notes
 
 
 def _count(found: dict[str, list[Column]], counts: Mapping[str, str], count: str) -> None:

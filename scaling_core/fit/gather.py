@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -102,8 +102,22 @@ def runs(sheet: Sheet, columns: Columns, whole: Gathered) -> Iterator[Row]:
         yield line, row
 
 
+def holds_numbers(sheet: Sheet) -> Callable[[int], bool]:
+    """A function that tells whether the column at a place holds a number in one of the first rows, if there are any."""
+    sample = [row for _, row in itertools.islice(sheet.rows(), SAMPLE)]
+
+    def holds(place: int) -> bool:
+        column = [row[place] for row in sample if place < len(row)]
+        return not column or any(cells.number(cell, comma=comma) for cell in column for comma in (False, True))
+
+    return holds
+
+
 def decimal_comma(sheet: Sheet, columns: Columns) -> bool:
-    """Whether a comma is the decimal point. The losses tell, since none has thousands; else cells between semicolons."""
+    """Whether a comma is the decimal point. The losses tell, since none has thousands; else cells between semicolons.
+
+    A loss of 3,14 in a table parted by commas stands in quotes.
+    """
     sample = _sample(sheet, columns)
     losses = "".join(row[columns["loss"].index] for row in sample)
     if "," in losses or "." in losses:

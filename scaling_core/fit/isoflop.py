@@ -278,11 +278,13 @@ def _doubts(
             "the minimum bend them. Use a window, or interpolate."
         )
     if replicates is not None and len(table.log_C) > FEWEST_BUDGETS:
+        B = len(table.log_C)
         off = minima.x[0] + table.centre - line[0] - line[1] * table.log_C
-        own = replicates.x + table.centre - replicates.line[:, :1] - replicates.line[:, 1:] * table.log_C
-        own = own[replicates.found.all(axis=1)]
-        expected = float(np.sqrt((own**2).sum(axis=1).mean())) if len(own) else math.inf
-        ratio = float(np.sqrt((off**2).sum())) / max(expected, 1e-12)
+        times = np.maximum(replicates.found.sum(axis=0), 1)
+        mean = (replicates.found * replicates.x).sum(axis=0) / times
+        variance = (replicates.found * (replicates.x - mean) ** 2).sum(axis=0) / times
+        expected = float(variance.sum()) * (B - 2) / B
+        ratio = math.sqrt(float((off**2).sum()) / max(expected, 1e-24))
         if ratio > OFF_THE_LINE and float(np.abs(off).max()) > 0.01:
             said.append(
                 f"The optima lie {ratio:.1f} times further off the power law than their scatter explains: it may bend, "

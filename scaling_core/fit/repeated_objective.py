@@ -49,6 +49,11 @@ def constants_of(nature: FloatArray) -> FloatArray:
     return np.concatenate([base, np.exp(nature[:, BASE:])], axis=1)
 
 
+def nature_of(constants: FloatArray) -> FloatArray:
+    """The inverse of `constants_of`: (R, 7) -> (R, 7)."""
+    return np.concatenate([FORMS["chinchilla"].nature_of(constants[:, :BASE]), np.log(constants[:, BASE:])], axis=1)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepeatedFrame(Frame):
     """The frame of the base law with two more coordinates, ln R_N* and ln R_D*."""

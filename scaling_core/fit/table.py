@@ -16,7 +16,7 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, IndexArray
 from scaling_core.fit.columns import Column, choose
-from scaling_core.fit.gather import Gathered, decimal_comma, gather, with_scales
+from scaling_core.fit.gather import Gathered, decimal_comma, gather, holds_numbers, with_scales
 from scaling_core.fit.names import BITS, NATS, PERPLEXITY, RUN
 from scaling_core.fit.points import RunPoints
 from scaling_core.fit.remarks import about_loss, about_numbers, about_rows
@@ -73,7 +73,7 @@ def read_table(
     before anything is recognised; an empty title leaves it out. Raises InputError naming the column or the line.
     """
     sheet = open_sheet(source)
-    chosen = choose(sheet.header, count=count, mapping=mapping or {})
+    chosen = choose(sheet.header, numeric=holds_numbers(sheet), count=count, mapping=mapping or {})
     comma = decimal_comma(sheet, chosen.columns)
     columns, scale_notes = with_scales(sheet, chosen.columns, comma=comma)
     gathered = gather(sheet, columns, comma=comma, skip_bad=skip_bad)

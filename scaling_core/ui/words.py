@@ -14,6 +14,7 @@ from scaling_core.demo import DemoResult
 from scaling_core.fit import interval
 from scaling_core.laws import Law
 from scaling_core.optimum import NEAR_OPTIMAL, Verdict, optimum_band
+from scaling_core.ui.page import note
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 
@@ -187,8 +188,12 @@ def _number(n: int) -> str:
     return words[n] if n < len(words) else str(n)
 
 
-def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> None:
-    """One row to a model: its training, its loss, the best for the same compute, and what was left on the table."""
+def verdict_table(rows: Sequence[tuple[str, Verdict]], published: Preset | None) -> None:
+    """One row to a model: its training, its loss, the best for the same compute, and what was left on the table.
+
+    Models beyond the runs behind the published law are marked, and a line below says how far the farthest is.
+    """
+    beyond: dict[str, float] = {}
     head = (
         "",
         "built as",
@@ -202,8 +207,11 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> None:
     )
     body = []
     for name, v in rows:
+        outside = published.range_factors(N=v.N, D=v.D) if published else {}
+        if outside:
+            beyond[name] = max(outside.values())
         cells = (
-            name,
+            f"{name} *" if outside else name,
             f"{format_quantity(v.N)} on {format_quantity(v.D)}",
             ratio(v.D / v.N),
             scientific(v.C),
@@ -220,3 +228,9 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> None:
         f"<div class='sl-scroll'><table class='sl-table'><thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+    if beyond:
+        farthest = max(beyond, key=lambda name: beyond[name])
+        note(
+            f"* Outside the sizes or tokens of the runs behind this law, so its losses here are extrapolated; "
+            f"{farthest} lies farthest out, by a factor of {format_quantity(beyond[farthest], 2)}."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,10 +15,11 @@ from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit import FitResult, RunPoints, predict
 from scaling_core.laws import PowerLaw
 from scaling_core.units import format_flops, format_loss, format_quantity
-from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log_x, nice_domain
+from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_path import Path
 from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
+from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import AltairChart, Theme, mix, themed
 
 HEIGHT = 400
@@ -100,24 +102,30 @@ def law_chart(
     if chosen is not None:
         top = max(top, min(2.0 * float(chosen.C[0]), 1e5 * top))
     x_domain = log_domain([float(runs.x.min()) / 1.5, 1.6 * top])
-    lines = _curves(result, theme)
+    lines = _curves(result, shown.far, theme)
     frontier = _frontier(result, path, x, x_domain, float(result.points.variable(x).max()))
-    y_domain = nice_domain([*runs.loss, *_lowest(frontier, x_domain)], margin=0.03)
+    y_domain = loss_domain([*runs.loss, *_lowest(frontier, x_domain)])
     return Figure(
         template=_law_template(theme, x),
         data={
             "runs": runs,
             "curves": lines,
-            "names": _size_names(lines, runs, x_domain, y_domain, theme),
+            "names": _size_names(lines, frontier, runs, x_domain, y_domain, theme),
             "frontier": frontier,
             "far": _far_names(runs, x_domain, y_domain, theme),
-            "chosen": _chosen(chosen, x_domain, y_domain, theme),
+            "chosen": _chosen(chosen, frontier, x_domain, y_domain, theme),
         },
         values={
             **axis_values("x", x_domain, kind="flops" if x == "C" else "count"),
-            **axis_values("y", y_domain, log=False),
+            **axis_values("y", y_domain),
         },
     )
+
+
+def loss_domain(losses: Sequence[float]) -> Domain:
+    """A domain for a logarithmic axis of losses, its ends on round steps."""
+    low, high = nice_domain(losses, margin=0.03)
+    return (low, high) if low > 0 else (0.85 * min(losses), high)
 
 
 def _runs(result: FitResult, shown: Shown, x: str, theme: Theme) -> pd.DataFrame:
@@ -163,9 +171,9 @@ def law_says(result: FitResult, points: RunPoints) -> FloatArray:
     return np.asarray(result.form.predict(np.array([list(result.constants.values())]), logs)[0])
 
 
-def _curves(result: FitResult, theme: Theme) -> pd.DataFrame:
+def _curves(result: FitResult, far: BoolArray, theme: Theme) -> pd.DataFrame:
     """The law along the runs of each drawn size, a little beyond them on both sides; none for a law in one variable."""
-    points, law = result.points, result.law
+    points, law = result.points.subset(~far), result.law
     columns = {"x": float, "loss": float, "line": object, "colour": object}
     if isinstance(law, PowerLaw):
         return pd.DataFrame(columns=list(columns)).astype(columns)
@@ -223,7 +231,7 @@ def segments(frame: pd.DataFrame, x_domain: Domain, y_domain: Domain) -> list[Se
 
 def pixel(x: float, loss: float, x_domain: Domain, y_domain: Domain) -> tuple[float, float]:
     """Where a run stands in the plot."""
-    return to_pixels(x, loss, x_domain, y_domain, WIDTH, PLOT, log_y=False)
+    return to_pixels(x, loss, x_domain, y_domain, WIDTH, PLOT)
 
 
 def _boxes(runs: pd.DataFrame, x_domain: Domain, y_domain: Domain) -> list[Segment]:
@@ -234,10 +242,10 @@ def _boxes(runs: pd.DataFrame, x_domain: Domain, y_domain: Domain) -> list[Segme
 
 
 def _size_names(
-    lines: pd.DataFrame, runs: pd.DataFrame, x_domain: Domain, y_domain: Domain, theme: Theme
+    lines: pd.DataFrame, frontier: pd.DataFrame, runs: pd.DataFrame, x_domain: Domain, y_domain: Domain, theme: Theme
 ) -> pd.DataFrame:
-    """The size of each curve at its right-hand end."""
-    ends = lines.groupby("line", sort=False).tail(1)
+    """The size of each curve where it begins: there the data are few, and the curves lie apart."""
+    ends = lines.groupby("line", sort=False).head(1)
     return named_points(
         [pixel(x, y, x_domain, y_domain) for x, y in zip(ends.x.to_list(), ends.loss.to_list(), strict=True)],
         ends.line.to_list(),
@@ -247,7 +255,7 @@ def _size_names(
         size=theme.mark_size,
         radius=1.0,
         obstacles=_boxes(runs, x_domain, y_domain),
-        segments=segments(lines, x_domain, y_domain),
+        segments=[*segments(lines, x_domain, y_domain), *segments(frontier.assign(line=""), x_domain, y_domain)],
     )
 
 
@@ -265,7 +273,9 @@ def _far_names(runs: pd.DataFrame, x_domain: Domain, y_domain: Domain, theme: Th
     )
 
 
-def _chosen(chosen: Path | None, x_domain: Domain, y_domain: Domain, theme: Theme) -> pd.DataFrame:
+def _chosen(
+    chosen: Path | None, frontier: pd.DataFrame, x_domain: Domain, y_domain: Domain, theme: Theme
+) -> pd.DataFrame:
     """The optimum that was asked for: place, interval, size and tokens; no row where it is off the plot."""
     columns = {"x": float, "loss": float, "name": object, "low": float, "high": float, "dx": float, "dy": float}
     if chosen is None or chosen.loss is None or not x_domain[0] <= float(chosen.C[0]) <= x_domain[1]:
@@ -274,7 +284,7 @@ def _chosen(chosen: Path | None, x_domain: Domain, y_domain: Domain, theme: Them
     name = f"{format_quantity(float(chosen.N[0]))} on {format_quantity(float(chosen.D[0]))}"
     frame = named_points(
         [pixel(x, loss, x_domain, y_domain)], [name], {"x": [x], "loss": [loss]}, width=WIDTH, height=PLOT,
-        size=theme.mark_size + 1,
+        size=theme.mark_size + 1, segments=segments(frontier.assign(line=""), x_domain, y_domain),
     )  # fmt: skip
     ends = [loss if end is None else float(end[0]) for end in (chosen.loss_low, chosen.loss_high)]
     return frame.assign(low=ends[0], high=ends[1])
@@ -284,7 +294,7 @@ def _chosen(chosen: Path | None, x_domain: Domain, y_domain: Domain, theme: Them
 def _law_template(theme: Theme, x_name: str) -> AltairChart:
     title, kind = AXES[x_name]
     x = log_x("x", title, "x", "flops" if kind == "flops" else "count")
-    y, low = linear_y("loss", "Loss, nats per token", "y", "loss"), linear_y("low", "Loss, nats per token", "y", "loss")
+    y, low = log_y("loss", LOSS, "y", "loss"), log_y("low", LOSS, "y", "loss")
     own = alt.Color("colour:N", scale=None, legend=None)
     tips = [
         alt.Tooltip(f"{field}:N", title=name)

@@ -139,8 +139,8 @@ def joint_pair(result: FitResult) -> tuple[str, str] | None:
 def joint_chart(result: FitResult, published: Sequence[tuple[str, float, float]], theme: Theme) -> Figure | None:
     """The two exponents of each refit, the region that holds the level's share of them, the fit and published values.
 
-    published: name and both constants of other laws of the form; those further off than the region is wide are left out. None where
-    there is nothing to draw.
+    published: name and both constants of other laws of the form; those further off than the region is wide are left
+    out. None where there is nothing to draw.
     """
     pair = joint_pair(result)
     if pair is None or result.replicates is None:

@@ -26,7 +26,7 @@ def test_every_model_with_known_tokens_has_a_row(page: AppTest) -> None:
     table = next(block for block in blocks(page) if "<table" in block)
     assert table.count("<tr>") == 1 + len(models())
     for known in models():
-        assert f"<td>{known.name}</td>" in table
+        assert f"<td>{known.name}</td>" in table or f"<td>{known.name} *</td>" in table
 
 
 def test_models_without_published_tokens_are_named(page: AppTest) -> None:
@@ -50,9 +50,20 @@ def test_the_table_follows_the_law(page: AppTest) -> None:
         assert not page.exception
         assert not page.error
         status = judge(preset(id).joint, gpt3.N, gpt3.tokens).status
-        cells = re.search(r"<td>GPT-3</td>.*?</tr>", " ".join(blocks(page)))
+        cells = re.search(r"<td>GPT-3(?: \*)?</td>.*?</tr>", " ".join(blocks(page)))
         assert cells is not None
         assert status in cells[0]
+
+
+def test_models_outside_the_runs_of_a_law_are_marked(page: AppTest) -> None:
+    """Hoffmann's runs go to 16B parameters and 500B tokens: PaLM lies 33.75 times beyond; the notes state no range."""
+    law_choice(page).set_value("hoffmann2022").run()
+    rows = " ".join(blocks(page))
+    assert "<td>PaLM 540B *</td>" in rows
+    assert "<td>GPT-3 *</td>" in rows
+    assert "PaLM 540B lies farthest out, by a factor of 34" in words(page)
+    law_choice(page).set_value("study-notes").run()
+    assert "lies farthest out" not in words(page)
 
 
 def test_a_law_with_a_warning_shows_it(page: AppTest) -> None:

@@ -125,7 +125,7 @@ def test_repeat_a_size(capsys: Capture) -> None:
         (("inference", "--law", "kaplan2020-n", "--compute", "1e23", "--served", "1T"), "law: got 'kaplan2020-n', but"),
         (
             ("overtrain", "--law", "hoffmann2022", "--compute", "1e23", "--times", "0.5"),
-            "times: got '0.5', but it must",
+            "times: got '0.5', but it",
         ),
         (("overtrain", "--law", "hoffmann2022", "--compute", "nan"), "compute: got 'nan', but it must be a number"),
         (("overtrain", "--law", "talk-slides", "--loss", "1"), "loss: got 1.0, but that is impossible: under this law"),

@@ -143,17 +143,17 @@ def test_few_sizes_are_said_and_have_no_intervals() -> None:
 
 def test_edges_are_refused_in_a_sentence() -> None:
     with pytest.raises(
-        FitError, match="the smallest size that reaches a compute is always best, so .* train smaller sizes"
+        FitError, match=r"the smallest size that reaches a compute is always best, so .* train smaller sizes"
     ):
         fit_envelope(curves(longest=2.0, sizes=np.geomspace(1e9, 1.2e9, 4)), warmup=0.0)
     with pytest.raises(
-        FitError, match="the largest size that reaches a compute is always best, so .* train larger sizes"
+        FitError, match=r"the largest size that reaches a compute is always best, so .* train larger sizes"
     ):
         fit_envelope(curves(longest=5000.0, sizes=np.geomspace(1e7, 1.2e7, 4)), warmup=0.4)
     with pytest.raises(FitError, match="No compute is reached by 3 different sizes"):
         fit_envelope(curves(sizes=np.array([1e7, 1e8])))
     with pytest.raises(FitError, match="over a stretch that is seen whole, and a power law needs two"):
-        fit_envelope(curves(sizes=np.geomspace(2e7, 2e9, 3)), warmup=0.0)
+        fit_envelope(curves(sizes=np.geomspace(1e8, 9e8, 3)), warmup=0.0)
 
 
 def test_rows_that_are_no_curves_are_refused() -> None:
@@ -185,7 +185,7 @@ def test_unknown_options_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_the_dictionary_is_json() -> None:
-    fit = fit_envelope(curves(moved=0.002), bins=40, bootstrap=50)
+    fit = fit_envelope(curves(moved=0.002), warmup=0.005, bins=40, bootstrap=50)
     read = json.loads(json.dumps(fit.to_dict(), allow_nan=False))
     assert (read["approach"], read["resampling"], len(read["optima"])) == ("envelope", "residual", 40)
     assert set(read["constants"]) == {"N_coefficient", "D_coefficient"}
