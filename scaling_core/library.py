@@ -163,7 +163,7 @@ def save_fit(
         valid_C=(float(points.C.min()), float(points.C.max())),
         replicates=result.replicates if same_order else None,
         level=result.level if same_order and result.replicates is not None else None,
-        note=" ".join(result.warnings),
+        note=" ".join(result.warnings)[: _LONGEST["note"]],
         home=home,
         replace=replace,
     )

@@ -87,7 +87,7 @@ def test_amounts_that_change_nothing_are_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("id", JOINT)
-@pytest.mark.parametrize("times", [1.0, 2.0, 1000.0])
+@pytest.mark.parametrize("times", [1.0, 300.0])
 def test_over_training_is_sound_for_every_law_and_marks_stand_on_the_curve(id: str, times: float) -> None:
     law = preset(id).joint
     figure = overtraining_chart(law, times, MARKS, light())
@@ -95,7 +95,7 @@ def test_over_training_is_sound_for_every_law_and_marks_stand_on_the_curve(id: s
     points, curve = figure.data["points"], figure.data["curve"]
     assert ("chosen" in set(points.kind)) == (times > 1.0)
     on_curve = np.interp(np.log(points.f), np.log(curve.f), np.log(curve.ratio))
-    assert np.log(points.ratio) == pytest.approx(on_curve, abs=0.02)
+    assert np.log(points.ratio.to_numpy()) == pytest.approx(on_curve, abs=0.02)
     for mark in MARKS:
         stands = standing(law, mark.N, mark.D)
         shown = points[points.name == mark.name]
