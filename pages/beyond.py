@@ -18,7 +18,7 @@ from scaling_core.optimum import (
 from scaling_core.ui.beyond import overtrained_words, repeated_words, served_words, source_line
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import number_input, quantity_input
-from scaling_core.ui.law_picker import law_line, law_picker, warn_of
+from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
 from scaling_core.ui.page import answer, figures, note, page
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
@@ -71,10 +71,11 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
         "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each token "
         "read or written. Each dot is the cheapest size; near the left end no amount of training data suffices."
     )
+    outside(published, N=found.N, D=found.D)
     return C
 
 
-def overtrained(law: Law, C: float, theme: Theme) -> None:
+def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> None:
     """How small the model becomes for a multiple of the training compute, and where trained models stand."""
     words = st.container()
     field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
@@ -104,9 +105,10 @@ def overtrained(law: Law, C: float, theme: Theme) -> None:
         "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the least "
         "training for its own loss: left of 100% it is smaller than that, which costs training and saves serving."
     )
+    outside(published, N=found.N, D=found.D)
 
 
-def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None:
+def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None:
     """How often few unique tokens are read at the best, and where more compute stops helping."""
     source = published
     if not isinstance(law, MuennighoffLaw):
@@ -145,6 +147,7 @@ def repeated(published: Preset | None, law: Law, C: float, theme: Theme) -> None
         f"parameter beyond what the data call for. After {epochs_text(end)} epochs one more buys under "
         f"{percent(WORTHLESS)} of what the second bought. The upright line is where the limit is {WITHIN:g} nats away."
     )
+    outside(source, N=best.N, D=best.D)
 
 
 with page("beyond") as theme:
@@ -152,6 +155,6 @@ with page("beyond") as theme:
         published, law = law_picker("law", url=True)
     C = served(law, published, theme)
     st.space("medium")
-    overtrained(law, C, theme)
+    overtrained(law, published, C, theme)
     st.space("medium")
-    repeated(published, law, C, theme)
+    repeated(law, published, C, theme)

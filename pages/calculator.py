@@ -20,7 +20,7 @@ from scaling_core.optimum import (
 )
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input, quantity_input
-from scaling_core.ui.law_picker import law_line, law_picker, warn_of
+from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
 from scaling_core.ui.page import answer, figures, note, page, section
 from scaling_core.ui.words import comparison, headline, optimum_interval, ratio, verdict_table
 from scaling_core.units import format_flops, format_loss, format_quantity
@@ -154,13 +154,6 @@ def terms(law: Law, verdict: Verdict, theme: Theme) -> None:
     )
     rows = [("this model", here), (f"best: {format_quantity(best.N)} on {format_quantity(best.D)}", there)]
     show(terms_chart(rows, theme), "terms", alt="The terms of the loss of this model and of the best for its compute.")
-
-
-def outside(published: Preset | None, **values: float) -> None:
-    """Say which values lie outside the runs behind the law."""
-    sentences = published.range_notes(**values) if published else ()
-    if sentences:
-        note("This is an extrapolation. " + " ".join(sentences))
 
 
 def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, theme: Theme) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from scaling_core import catalog
+from scaling_core.catalog import Preset
 from scaling_core.commands.shared import SubParsers, add, caveats, maybe
 from scaling_core.errors import InputError
 from scaling_core.laws import MuennighoffLaw
+from scaling_core.library import all_laws, find_law
 from scaling_core.optimum import (
     Allocation,
     compute_wall,
@@ -57,7 +58,7 @@ def register(commands: SubParsers) -> None:
 
 def _with_target(parser: argparse.ArgumentParser) -> None:
     """The law and the quality, named by its loss or by the compute that buys it."""
-    parser.add_argument("--law", required=True, metavar="ID", help="a published law in N and D, see `laws`")
+    parser.add_argument("--law", required=True, metavar="ID", help="a law in N and D, see `laws`")
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--loss", metavar="L", help="the quality as a loss, nats per token")
     given.add_argument("--compute", metavar="C", help="the quality that this training compute buys at best, FLOP")
@@ -77,16 +78,16 @@ def _allocation(best: Allocation) -> dict[str, float]:
     }
 
 
-def _head(preset: catalog.Preset) -> dict[str, Any]:
+def _head(preset: Preset) -> dict[str, Any]:
     return {"law": preset.id, "convention": preset.convention}
 
 
-def _law_row(preset: catalog.Preset) -> tuple[str, str]:
+def _law_row(preset: Preset) -> tuple[str, str]:
     return "law", f"{preset.name} ({preset.source}; {preset.convention} parameters)"
 
 
 def _inference(args: argparse.Namespace) -> int:
-    preset = catalog.preset(args.law)
+    preset = find_law(args.law)
     served = parse_quantity(args.served, field="served", allow_zero=True)
     found = inference_optimal(preset.joint, **_target(args), D_inference=served)
     notes = caveats(preset, N=found.N, D=found.D)
@@ -127,7 +128,7 @@ def _inference(args: argparse.Namespace) -> int:
 
 
 def _overtrain(args: argparse.Namespace) -> int:
-    preset = catalog.preset(args.law)
+    preset = find_law(args.law)
     times = TIMES if args.times is None else (parse_quantity(args.times, field="times", minimum=1.0),)
     models = [smaller_model(preset.joint, **_target(args), times=x) for x in times]
     best, least = models[0].optimum, models[0].least_fraction
@@ -178,17 +179,17 @@ def _overtrain(args: argparse.Namespace) -> int:
 
 
 def _repeat(args: argparse.Namespace) -> int:
-    preset = catalog.preset(args.law)
+    preset = find_law(args.law)
     law = preset.law
     if not isinstance(law, MuennighoffLaw):
-        known = ", ".join(p.id for p in catalog.presets("joint") if isinstance(p.law, MuennighoffLaw))
+        known = ", ".join(p.id for p in all_laws() if isinstance(p.law, MuennighoffLaw))
         raise InputError("law", preset.id, f"it must be a law of repeated data: {known}")
     U = parse_quantity(args.unique, field="unique", minimum=1.0)
     N, C = maybe(args.params, "params"), maybe(args.compute, "compute")
     return _budget(args, preset, law, U, C) if C is not None else _epochs(args, preset, law, U, N or 0.0)
 
 
-def _budget(args: argparse.Namespace, preset: catalog.Preset, law: MuennighoffLaw, U: float, C: float) -> int:
+def _budget(args: argparse.Namespace, preset: Preset, law: MuennighoffLaw, U: float, C: float) -> int:
     best, stop, limit = data_limited(law, U=U, C=C), compute_wall(law, U, within=WITHIN), loss_limit(law, U)
     dead = worthless_epochs(law, WORTHLESS)
     notes = caveats(preset, N=best.N, D=best.D)
@@ -233,7 +234,7 @@ def _budget(args: argparse.Namespace, preset: catalog.Preset, law: MuennighoffLa
     return 0
 
 
-def _epochs(args: argparse.Namespace, preset: catalog.Preset, law: MuennighoffLaw, U: float, N: float) -> int:
+def _epochs(args: argparse.Namespace, preset: Preset, law: MuennighoffLaw, U: float, N: float) -> int:
     curve = epochs_curve(law, U=U, N=N, epochs=np.array(EPOCHS))
     worth, dead = token_worth(law, curve.epochs), worthless_epochs(law, WORTHLESS)
     notes = caveats(preset, N=N, D=float(curve.D[-1]))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from scaling_core.allocations import allocations
-from scaling_core.catalog import Preset
-from scaling_core.commands.shared import Nothing, SubParsers, add, maybe
+from scaling_core.commands.shared import Nothing, SubParsers, add, caveats, maybe
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
 from scaling_core.laws import MuennighoffLaw, PowerLaw
@@ -36,10 +35,6 @@ def register(commands: SubParsers) -> None:
     given.add_argument("--params", metavar="N", help="a size: what compute makes it optimal")
     given.add_argument("--tokens", metavar="D", help="tokens: what compute makes them optimal")
     given.add_argument("--loss", metavar="L", help="a target loss, nats per token")
-
-
-def _notes(preset: Preset, *, N: float | None, D: float | None, C: float | None = None) -> list[str]:
-    return [*([preset.warning] if preset.warning else []), *preset.range_notes(N=N, D=D, C=C)]
 
 
 def _laws(args: argparse.Namespace) -> int:
@@ -109,7 +104,7 @@ def _predict(args: argparse.Namespace) -> int:
         parts = law.terms(n, d, U) if isinstance(law, MuennighoffLaw) else law.terms(n, d)
         loss = law.loss(n, d, U) if isinstance(law, MuennighoffLaw) else law.loss(n, d)
         flops, terms = training_flops(n, d), {name: float(value) for name, value in parts.items()}
-    notes = _notes(preset, N=N, D=D, C=C)
+    notes = caveats(preset, N=N, D=D, C=C)
     if args.json:
         head = {"law": preset.id, "convention": preset.convention, "params": N, "tokens": D, "unique": U}
         print_json({**head, "loss": loss, "flops": flops, "terms": terms, "notes": notes})
@@ -137,7 +132,7 @@ def _optimal(args: argparse.Namespace) -> int:
         D=maybe(args.tokens, "tokens"),
         loss=maybe(args.loss, "loss", minimum=0.0),
     )
-    notes = _notes(preset, N=found.N, D=found.D)
+    notes = caveats(preset, N=found.N, D=found.D)
     published = None
     if preset.allocation is not None:
         n, d = preset.allocation.at(found.C)

@@ -225,6 +225,8 @@ def choose(
     if count is not None:
         _count(found, counts, count)
     _map(found, header, mapping)
+    if len(found.get("C", [])) > 1 and {"N", "D"} <= set(found):  # nothing hangs on it, so it need not be chosen
+        found["C"] = [column for column in found["C"] if column.kind is not _plain("C")]
     columns = {q: _one(q, found[q], notes) for q in QUANTITIES if found.get(q)}
     _complete(header, columns)
     order = {kind.name: place for kind, place in _PLACE.items() if kind.quantity == "N"}

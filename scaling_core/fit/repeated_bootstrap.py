@@ -14,7 +14,6 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.fit.bootstrap import CHUNK_CELLS, Resampling
-from scaling_core.fit.objective import Problem
 from scaling_core.fit.repeated_objective import BASE, RepeatedProblem, grid_starts
 from scaling_core.fit.solver import Solution, polish
 
@@ -25,20 +24,32 @@ REPLICATE_LINES, REPLICATE_KEEP = 32, 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BaseStage:
-    """The base law's own fit, which each replicate repeats. runs: positions of its runs. theta (5,): its optimum."""
+    """The base law's own fit, which each replicate repeats. runs: positions of its runs. theta (7,): its optimum."""
 
-    problem: Problem
+    problem: RepeatedProblem
     theta: FloatArray
     runs: IndexArray
 
     def again(self, log_loss: FloatArray, weights: FloatArray, delta: float, scale: float) -> FloatArray:
-        """Natures (R, 5) of the base law for losses (n,) or (R, n) and weights (R, n) of all runs."""
+        """Natures (R, 7) of the base law for losses (n,) or (R, n) and weights (R, n) of all runs."""
         drawn = replace(self.problem, log_loss=log_loss[..., self.runs])
-        starts = np.repeat(self.theta[None, self.problem.frame.free], len(weights), axis=0)
-        solution = polish(
-            drawn, starts, weights[:, self.runs], widths(delta, scale), stage_steps=4, steps=3000, tolerance=1e-10
-        )
-        return self.problem.frame.nature(solution.theta)
+        starts = np.repeat(self.theta[None, :], len(weights), axis=0)
+        return self.problem.frame.nature(settle(drawn, starts, weights[:, self.runs], delta, scale).theta)
+
+
+def settle(
+    problem: RepeatedProblem, theta: FloatArray, weights: FloatArray, delta: float, scale: float
+) -> Solution:
+    """All that is free, from theta (R, 7), for replicates with weights (R, n)."""
+    return polish(
+        problem,
+        theta[:, problem.frame.free],
+        weights,
+        widths(delta, scale),
+        stage_steps=4,
+        steps=3000,
+        tolerance=1e-10,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,19 +126,11 @@ def replicate(
         drawn = replace(problem, log_loss=draw.log_loss)
         from_here = np.repeat(theta[None, :], len(draw.weights), axis=0)
         if joint:
-            solution = polish(
-                drawn,
-                from_here[:, problem.frame.free],
-                draw.weights,
-                widths(delta, scale),
-                stage_steps=4,
-                steps=3000,
-                tolerance=1e-10,
-            )
+            solution = settle(drawn, from_here, draw.weights, delta, scale)
         else:
             if stage is not None:
                 nature = problem.frame.nature(from_here)
-                nature[:, :BASE] = stage.again(draw.log_loss, draw.weights, delta, scale)
+                nature[:, :BASE] = stage.again(draw.log_loss, draw.weights, delta, scale)[:, :BASE]
                 from_here = problem.frame.of_nature(nature)
             solution, _ = stars(
                 drawn, from_here, draw.weights, delta, lines=REPLICATE_LINES, keep=REPLICATE_KEEP, tolerance=1e-10

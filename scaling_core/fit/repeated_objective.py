@@ -255,13 +255,13 @@ def make_problem(
     *,
     shared: bool,
     joint: bool,
-    hold_N: bool,
-    precision: FloatArray | None,
     level: bool,
+    hold: tuple[int, ...] = (),
 ) -> RepeatedProblem:
     """The problem of all runs. nature (7,): where it will start, whose base law says how far sizes are in excess.
 
-    joint: whether the base law is free too, then with one exponent if `shared`. hold_N: whether R_N* keeps its value.
+    joint: whether the base law is free too, then with one exponent if `shared`. level: whether residuals are in the
+    loss itself. hold: which of STAR_N and STAR_D keep their value.
     """
     unique = points.D if points.unique is None else np.minimum(points.unique, points.D)
     x, log_loss = np.log(np.stack([points.N, unique])), np.log(points.loss)
@@ -272,7 +272,8 @@ def make_problem(
     repeats = repetitions(points)
     low, high = (base.low, base.high) if joint else (np.full(BASE, -np.inf), np.full(BASE, np.inf))
     held = np.zeros(q, dtype=bool)
-    held[:BASE], held[STAR_N] = not joint, hold_N
+    held[:BASE] = not joint
+    held[list(hold)] = True
     frame = RepeatedFrame(
         form=FORM,
         centre=base.centre,
@@ -284,7 +285,7 @@ def make_problem(
         high=np.concatenate([high, np.zeros(2)]),
     )
     problem = RepeatedProblem(
-        frame=frame, x=x, log_loss=log_loss, precision=precision, level=level, repeats=repeats, held=held
+        frame=frame, x=x, log_loss=log_loss, precision=None, level=level, repeats=repeats, held=held
     )
     frame.high[-2] = np.log(MOST_STAR * max(float(problem.excess(nature[None, :]).max()), 1.0))
     frame.high[-1] = np.log(MOST_STAR * max(float(repeats.max()), 1.0))

@@ -111,9 +111,7 @@ def predict_repeated(
     if result.replicates is not None and result.replicate_scales is not None:
         runs = RunPoints.of(N=n.ravel(), D=d.ravel(), loss=np.ones(n.size), unique=u.ravel())
         nature = nature_of(result.replicates)
-        problem = make_problem(
-            runs, nature[0], shared=False, joint=False, hold_N=False, precision=None, level=False
-        )
+        problem = make_problem(runs, nature[0], shared=False, joint=False, level=False)
         spread = np.exp(problem.fitted(problem.frame.of_nature(nature)).log_hat)
         at = shares(spread, loss, level, result.interval_method)
         if noise:

@@ -151,6 +151,13 @@ def warn_of(published: Preset | None) -> None:
         note(f"{published.name}: {published.warning}", kind="warning")
 
 
+def outside(published: Preset | None, **values: float) -> None:
+    """Say which values lie outside the runs behind the law."""
+    sentences = published.range_notes(**values) if published else ()
+    if sentences:
+        note("This is an extrapolation. " + " ".join(sentences))
+
+
 def _from_url(key: str, default: str, known: dict[str, Preset]) -> str:
     """The law that the address names, on the first visit; what it cannot name is said in a sentence, once."""
     asked = st.query_params.get(key)

@@ -9,11 +9,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from scaling_core.fit import FitResult, joint_region
+from scaling_core.fit import joint_region
+from scaling_core.laws import form_of
 from scaling_core.viz.axes import Domain, axis_values, linear_x, linear_y, log_domain, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.fit import AXES, MOST_NAMED, Shown, law_says, run_names, shades, thinned
-from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
+from scaling_core.viz.fit import run_marks
+from scaling_core.viz.fit_runs import AXES, MOST_NAMED, Fit, Plane, Shown, runs_frame
+from scaling_core.viz.labels import datum, halo_text, named_points
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 330
@@ -39,42 +41,38 @@ def sign(name: str) -> str:
     return SIGNS.get(name, name)
 
 
-def residual_chart(result: FitResult, shown: Shown, against: Against, theme: Theme) -> Figure:
+def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme) -> Figure:
     """By how many percent each run lies above the law, against N, D or C; the runs farthest off are named.
 
-    The shaded band is twice the residual standard deviation.
+    The shaded band is two robust spreads on either side. What lies far beyond it stands at the edge, as a triangle with
+    its value, so that the other runs can be seen.
     """
-    ends = (float(result.points.N.min()), float(result.points.N.max()))
-    frames = []
-    for kind, points in shown.parts:
-        far = shown.far if kind == "fitted" else np.zeros(len(points), dtype=bool)
-        keep = thinned(far)
-        some = points.subset(keep)
-        off = 100.0 * (some.loss / law_says(result, some) - 1.0)
-        kinds = np.where(far[keep], "far", kind)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "x": some.variable(against),
-                    "off": off,
-                    "kind": kinds,
-                    "colour": shades(some.N, ends, theme),
-                    "name": run_names(some),
-                }
-            )
-        )
-    runs = pd.concat(frames, ignore_index=True)
-    scale = 200.0 * result.scale / (1.0 if result.objective != "ls" else float(np.median(result.points.loss)))
-    reach = 1.12 * max(float(runs.off.abs().max()), scale, 1e-6)
-    x_domain, y_domain = log_domain(runs.x.to_list()), nice_domain([-reach, reach], margin=0.0)
+    frame = runs_frame(result, shown, theme)
+    runs = frame.assign(x=frame[against], off=100.0 * frame.off)
+    band = 2.0 * 1.4826 * float(np.median(np.abs(runs.off[runs.kind == "fitted"])))
+    near = runs.off[runs.kind.isin(("fitted", "held out"))]
+    limit = max(2.5 * band, 1.1 * float(near.abs().max()), 1e-6)
+    x_domain = log_domain(runs.x.to_list())
+    y_domain = nice_domain([*runs.off.clip(-limit, limit), band, -band], margin=0.08)
+    low, high = y_domain
+    inside = runs.off.between(low, high)
+    runs = runs.assign(
+        y=runs.off.clip(low + 0.04 * (high - low), high - 0.04 * (high - low)).where(~inside, runs.off),
+        shape=np.where(inside, "", np.where(runs.off > 0, "triangle-up", "triangle-down")),
+    )
     named = runs[runs.kind.isin(("far", "left out"))]
     named = named.reindex(named.off.abs().sort_values(ascending=False).index).head(MOST_NAMED)
+    words = [
+        name if seen == "" else f"{name}, {off:+.0f}%"
+        for name, seen, off in zip(named["name"], named["shape"], named.off, strict=True)
+    ]
+    plane = Plane(x=x_domain, y=y_domain, width=_WIDTH, height=_PLOT, log_y=False)
     return Figure(
         template=_residual_template(theme, against),
         data={
             "runs": runs,
-            "band": pd.DataFrame({"low": [-scale], "high": [scale], "zero": [0.0]}),
-            "far": _named(named, x_domain, y_domain, theme),
+            "band": pd.DataFrame({"low": [-band], "high": [band], "zero": [0.0]}),
+            "far": plane.named(named[["x", "y"]].assign(name=words), size=theme.mark_size - 1, runs=runs),
         },
         values={
             **axis_values("x", x_domain, kind="flops" if against == "C" else "count", most=5),
@@ -83,69 +81,57 @@ def residual_chart(result: FitResult, shown: Shown, against: Against, theme: The
     )
 
 
-def _named(far: pd.DataFrame, x_domain: Domain, y_domain: Domain, theme: Theme) -> pd.DataFrame:
-    points = [
-        to_pixels(x, y, x_domain, y_domain, _WIDTH, _PLOT, log_y=False)
-        for x, y in zip(far.x.to_list(), far.off.to_list(), strict=True)
-    ]
-    return named_points(
-        points, far.name.to_list(), {"x": far.x.to_list(), "off": far.off.to_list()}, width=_WIDTH, height=_PLOT,
-        size=theme.mark_size - 1,
-    )  # fmt: skip
-
-
 @template
 def _residual_template(theme: Theme, against: str) -> AltairChart:
-    title, kind = AXES[against]
-    x = log_x("x", title.removeprefix("Training "), "x", "flops" if kind == "flops" else "count")
-    y = linear_y("off", "Measured above the law, %", "y")
-    low = linear_y("low", "Measured above the law, %", "y")
+    title = "Measured above the law, %"
+    x = log_x("x", AXES[against], "x", "flops" if against == "C" else "count")
+    y, low = linear_y("y", title, "y"), linear_y("low", title, "y")
     band = alt.Chart(alt.NamedData("band"))
     tips = [alt.Tooltip("name:N", title="run"), alt.Tooltip("off:Q", title="above the law, %", format="+.2f")]
     runs = alt.Chart(alt.NamedData("runs")).encode(x, y, tooltip=tips)
     far = alt.Chart(alt.NamedData("far")).encode(x, y, text="name:N")
     place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
-    size = theme.point_size
+    within = runs.transform_filter("datum.shape == ''")
     return themed(
         alt.layer(
             band.mark_rect(color=theme.surface, opacity=0.9).encode(low, y2="high:Q"),
-            band.mark_rule(color=theme.muted, strokeWidth=1.5).encode(linear_y("zero", None, "y")),
-            runs.mark_point(filled=True, size=0.7 * size, opacity=1, stroke=theme.background, strokeWidth=1)
-            .encode(color=alt.Color("colour:N", scale=None, legend=None))
-            .transform_filter("datum.kind == 'fitted'"),
-            runs.mark_point(size=1.3 * size, strokeWidth=2.5, color=theme.accent_2, opacity=1)
-            .transform_filter("datum.kind == 'far'"),
-            runs.mark_point(shape="cross", size=size, filled=True, color=theme.accent_2, opacity=1, angle=45)
-            .transform_filter("datum.kind == 'left out'"),
-            runs.mark_point(
-                shape="diamond", size=1.3 * size, filled=True, fill=theme.background, stroke=theme.accent_2,
-                strokeWidth=2.5, opacity=1,
-            ).transform_filter("datum.kind == 'held out'"),
+            band.mark_rule(color=theme.muted, strokeWidth=1.5).encode(linear_y("zero", title, "y")),
+            *run_marks(within, alt.Color("colour:N", scale=None, legend=None), theme),
+            runs.mark_point(filled=True, size=1.4 * theme.point_size, color=theme.accent_2, opacity=1)
+            .encode(shape=alt.Shape("shape:N", scale=None, legend=None))
+            .transform_filter("datum.shape != ''"),
             *halo_text(far, theme, size=theme.mark_size - 1, color=theme.accent_2, clip=True, **place),
         ).properties(height=HEIGHT, width="container"),
         theme,
-    )  # fmt: skip
+    )
 
 
-def joint_pair(result: FitResult) -> tuple[str, str] | None:
-    """The two constants of a form that belong together on one picture, None where fewer than two of them are free."""
-    wanted = {"chinchilla": ("alpha", "beta"), "kaplan": ("alpha_N", "alpha_D"), "gadre": ("eta", "E")}
-    first, second = wanted.get(result.form.name, ("exponent", "offset" if result.form.offset else "coefficient"))
-    if result.replicates is None or {first, second} & set(result.fixed) or result.shared:
-        return None
-    return first, second
+def joint_pairs(result: Fit) -> tuple[tuple[str, str], ...]:
+    """Pairs of constants that are worth seeing together, both free: the exponents first, then those on a ridge."""
+    pairs = {
+        "chinchilla": (("alpha", "beta"), ("alpha", "A"), ("beta", "B"), ("alpha", "E")),
+        "kaplan": (("alpha_N", "alpha_D"), ("alpha_N", "N_c"), ("alpha_D", "D_c")),
+        "muennighoff": (("R_N_star", "R_D_star"), ("alpha", "A"), ("beta", "B")),
+        "gadre": (("eta", "E"), ("eta", "a"), ("eta", "b")),
+    }.get(form_of(result.law), (("exponent", "coefficient"), ("exponent", "offset")))
+    if result.replicates is None:
+        return ()
+    held = {*result.fixed, *(("beta",) if result.shared else ())}
+    return tuple(pair for pair in pairs if not held & set(pair) and set(pair) <= set(result.constants))
 
 
-def joint_chart(result: FitResult, published: Sequence[tuple[str, float, float]], theme: Theme) -> Figure | None:
-    """The two exponents of each refit, the region that holds the level's share of them, the fit and published values.
+def joint_chart(
+    result: Fit, pair: tuple[str, str], published: Sequence[tuple[str, float, float]], theme: Theme
+) -> Figure | None:
+    """Two constants of each refit, the region that holds the level's share of them, the fit, and published values.
 
     published: name and both constants of other laws of the form; those further off than the region is wide are left
-    out. None where there is nothing to draw.
+    out. None where the refits do not differ in them.
     """
-    pair = joint_pair(result)
-    if pair is None or result.replicates is None:
+    if result.replicates is None:
         return None
-    x, y = (result.replicates[:, result.form.names.index(name)] for name in pair)
+    names = list(result.constants)
+    x, y = (result.replicates[:, names.index(name)] for name in pair)
     if min(float(np.ptp(x)), float(np.ptp(y))) <= 0:
         return None
     outline = joint_region(x, y, result.level)

@@ -13,12 +13,13 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import ScalingError
-from scaling_core.fit import AllocationFit, FitResult, interval
-from scaling_core.laws import Law, PowerLaw
+from scaling_core.fit import AllocationFit, interval
+from scaling_core.laws import Law, PowerLaw, form_of
 from scaling_core.optimum import Band, frontier, optimum_band
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
+from scaling_core.viz.fit_runs import Fit
 from scaling_core.viz.labels import halo_text, spread, to_pixels
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
@@ -66,7 +67,7 @@ class Path:
         return ratio, low, high
 
 
-def fitted_path(result: FitResult, C: FloatArray, name: str = "your runs") -> Path | None:
+def fitted_path(result: Fit, C: FloatArray, name: str = "your runs") -> Path | None:
     """The optimum of a fitted law along budgets, with its intervals; None for a law without an optimum."""
     law = result.law
     if isinstance(law, PowerLaw):
@@ -95,11 +96,11 @@ def fitted_path(result: FitResult, C: FloatArray, name: str = "your runs") -> Pa
     )
 
 
-def _band(result: FitResult, C: FloatArray) -> Band:
+def _band(result: Fit, C: FloatArray) -> Band:
     """The band of the replicates, by the fit's own method."""
     assert result.replicates is not None
     return optimum_band(
-        result.form.name,
+        form_of(result.law),
         result.replicates,
         C,
         estimate=np.array(list(result.constants.values())),

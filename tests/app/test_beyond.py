@@ -55,6 +55,7 @@ def test_it_opens_with_three_questions_answered(page: AppTest) -> None:
     assert "How small can it be, if it may train longer?" in text
     assert "How far do 100B unique tokens go?" in text
     assert "Muennighoff 2023" in text
+    assert "This is an extrapolation. 4.64T tokens lie 9.28 times above the runs behind this law" in text
     assert len(page.get("vega_lite_chart")) == 3
 
 

@@ -31,6 +31,12 @@ def button(page: Page, key: str) -> Locator:
     return page.locator(f".st-key-{key} button").first
 
 
+def press(page: Page, key: str) -> None:
+    """Presses that button once the page has come to rest: while it is drawn anew, what follows a button moves it."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=PATIENCE)
+    button(page, key).click()
+
+
 def measured(page: Page) -> int:
     """How many runs the page shows as measured; 0 while it shows none."""
     shown = page.get_by_text(re.compile(r"^\d+ / \d+$")).first
@@ -84,7 +90,7 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
     expect(page.get_by_role("cell", name="predicted first")).to_be_visible()
 
     # Start: the address names the ladder, points arrive.
-    button(page, "lab-start").click()
+    press(page, "lab-start")
     sweep = sweep_in(page)
     expect(button(page, "lab-stop")).to_be_visible(timeout=PATIENCE)
     child = child_of(app_server.home, sweep)
@@ -98,7 +104,7 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
     assert sweep_in(tab) == sweep
     tab.goto(f"{app_server.url}/lab?sweep=new")
     choose_smoke(tab)
-    button(tab, "lab-start").click()
+    press(tab, "lab-start")
     expect(tab.get_by_text("cpu is busy")).to_be_visible(timeout=PATIENCE)
     assert sweep_in(tab) == sweep
     tab.close()
@@ -131,7 +137,7 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
 
     # Its results, as CSV and JSON.
     with page.expect_download() as taken:
-        button(page, "lab-csv").click()
+        press(page, "lab-csv")
     text = Path(taken.value.path()).read_text()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [line["id"] for line in rows] == [run.id for run in runs]
@@ -139,18 +145,18 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
     assert {line["sweep"] for line in rows} == {sweep}
     assert len(read_csv(text.encode())) == len(runs)
     with page.expect_download() as taken:
-        button(page, "lab-json").click()
+        press(page, "lab-json")
     found = json.loads(Path(taken.value.path()).read_text())
     assert found["prediction"]["measured"] == loss
     assert found["sweep"] == sweep
 
     # Deleting asks; keeping keeps.
-    button(page, "lab-delete").click()
-    button(page, "lab-delete-no").click()
+    press(page, "lab-delete")
+    press(page, "lab-delete-no")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert (app_server.home / "sweeps" / sweep).exists()
-    button(page, "lab-delete").click()
-    button(page, "lab-delete-yes").click()
+    press(page, "lab-delete")
+    press(page, "lab-delete-yes")
     expect(button(page, "lab-start")).to_be_visible(timeout=PATIENCE)
     assert not (app_server.home / "sweeps" / sweep).exists()
     with Store.open_reader(app_server.home) as store:
@@ -160,15 +166,15 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
 def test_a_ladder_is_stopped_killed_and_resumed_from_the_page(app_server: AppServer, page: Page) -> None:
     page.goto(f"{app_server.url}/lab?sweep=new")
     choose_smoke(page)
-    button(page, "lab-start").click()
+    press(page, "lab-start")
     sweep = sweep_in(page)
     wait_for(lambda: measured(page) >= 1, "a measured run on the page")
 
-    button(page, "lab-stop").click()
+    press(page, "lab-stop")
     expect(page.get_by_text(re.compile(r"^Stopped after \d+ of \d+ runs"))).to_be_visible(timeout=PATIENCE)
     before = measured(page)
 
-    button(page, "lab-resume").click()
+    press(page, "lab-resume")
     expect(button(page, "lab-stop")).to_be_visible(timeout=PATIENCE)
     child = child_of(app_server.home, sweep)
     child.kill()

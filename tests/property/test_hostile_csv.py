@@ -27,7 +27,7 @@ from scaling_core.units import format_quantity
 
 TABLES = 10_000
 PARTS = 20
-WHOLE_FITS = 6
+WHOLE_FITS = 10
 """Of the tables that can be read, one in so many is fitted with five constants, the others with two."""
 
 HEADERS = {

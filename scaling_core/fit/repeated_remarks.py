@@ -1,0 +1,117 @@
+"""What runs on repeated data cannot say about R_N* and R_D*, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scaling_core.arrays import BoolArray, FloatArray
+from scaling_core.fit import diagnosis
+from scaling_core.fit.points import RunPoints
+from scaling_core.fit.repeated_objective import FORM, LEAST_STAR, STAR_D, STAR_N, RepeatedProblem
+from scaling_core.units import format_quantity
+
+FEW = 8
+"""With fewer runs that repeat data, or are in excess, the answer rests on single runs."""
+RISES = 1.03
+"""A loss this many times that of the same model after fewer epochs is overfitting, not noise."""
+BEYOND = 3.0
+"""R* of this many times the most repetitions seen is an extrapolation."""
+_NEAR_BOUND = 0.02
+_STARS = {"R_N_star": (STAR_N, "R_N*"), "R_D_star": (STAR_D, "R_D*")}
+
+
+def about_runs(points: RunPoints, again: BoolArray, larger: BoolArray, *, hold_N: bool) -> list[str]:
+    """Sentences about the design: how many runs repeat data, how many are in excess, and which overfit.
+
+    again, larger: which runs do so, (n,) both. hold_N: whether R_N* had to be held.
+    """
+    said = []
+    repeated, excess = int(again.sum()), int(larger.sum())
+    if repeated < FEW:
+        said.append(f"Only {repeated} of {len(points)} runs repeat their data: R_D* rests on these.")
+    if hold_N:
+        which = "No run is" if excess == 0 else f"Only {excess} {'run is' if excess == 1 else 'runs are'}"
+        said.append(
+            f"{which} larger than its unique tokens call for, so R_N* cannot be found: it is held at the value of "
+            "Muennighoff et al. 2023."
+        )
+    elif excess < FEW:
+        said.append(f"Only {excess} of {len(points)} runs are larger than their data call for: R_N* rests on these.")
+    risen = overfitted(points)
+    if risen.any():
+        count = int(risen.sum())
+        said.append(
+            f"{count} {'run has' if count == 1 else 'runs have'} a higher loss than the same model had after fewer "
+            "epochs on the same data: this law cannot rise with epochs, so they bend its constants; leave them out and "
+            "compare."
+        )
+    return said
+
+
+def overfitted(points: RunPoints) -> BoolArray:
+    """Which runs lost by going on: loss above RISES times the lowest of the same N and U after fewer tokens, (n,)."""
+    unique = points.D if points.unique is None else points.unique
+    key = np.round(np.log(np.stack([points.N, unique])), 6)
+    _, series = np.unique(key, axis=1, return_inverse=True)
+    series = series.ravel()
+    result = np.zeros(len(points), dtype=bool)
+    for one in np.flatnonzero(np.bincount(series) > 1):
+        members = np.flatnonzero(series == one)
+        members = members[np.argsort(points.D[members], kind="stable")]
+        lowest = np.minimum.accumulate(points.loss[members])
+        result[members[1:]] = points.loss[members[1:]] > RISES * lowest[:-1]
+    return result
+
+
+def about_fit(
+    points: RunPoints,
+    problem: RepeatedProblem,
+    nature: FloatArray,
+    residuals: FloatArray,
+    size: int,
+    alternative: Mapping[str, float] | None,
+) -> list[str]:
+    """Sentences about a fit that exists. nature (7,), residuals (n,), size: constants fitted.
+
+    alternative: constants of a minimum that is as good, or None.
+    """
+    said = []
+    most = {STAR_N: float(problem.excess(nature[None, :]).max()), STAR_D: float(problem.repeats.max())}
+    for name, (at, shown) in _STARS.items():
+        if problem.held[at]:
+            continue
+        value, what = float(np.exp(nature[at])), "token" if name == "R_D_star" else "parameter in excess"
+        if nature[at] > problem.frame.high[at - len(nature)] - _NEAR_BOUND:
+            said.append(
+                f"{shown} ended at its upper bound: over these runs a {_again(name)} costs nothing, so {shown} cannot "
+                f"be found, only that it is far above {format_quantity(most[at])}."
+            )
+        elif nature[at] < np.log(LEAST_STAR) + _NEAR_BOUND:
+            said.append(f"{shown} ended at its lower bound: in these runs a {_again(name)} is worth nothing.")
+        elif value > BEYOND * most[at]:
+            said.append(
+                f"{shown} = {value:.3g} is an extrapolation: no run goes further than {most[at]:.3g}, where a "
+                f"{what} {'seen again ' if name == 'R_D_star' else ''}is still worth most of a new one."
+            )
+    if alternative is not None:
+        said.append(
+            f"Another minimum is as good: R_D* = {alternative['R_D_star']:.3g} with R_N* = "
+            f"{alternative['R_N_star']:.3g}. These runs do not tell the two apart."
+        )
+    constants = {"E": float(np.exp(nature[0])), "alpha": float(nature[2]), "beta": float(nature[4])}
+    return [*said, *diagnosis.warn(points, FORM, size, constants if size > 2 else {}, residuals)]
+
+
+def _again(name: str) -> str:
+    return "repeated token" if name == "R_D_star" else "parameter in excess"
+
+
+def about_intervals(problem: RepeatedProblem, intervals: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Sentences where an interval reaches a bound of the search, and so has no end there."""
+    said = []
+    for name, (at, shown) in _STARS.items():
+        if name in intervals and np.log(intervals[name][1]) > problem.frame.high[at - 7] - _NEAR_BOUND:
+            said.append(f"The interval of {shown} has no upper end: these runs do not exclude that it is infinite.")
+    return said

@@ -1,0 +1,222 @@
+"""The choices of the page "Fit your runs", in the sidebar: every one survives a visit elsewhere and is checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+import streamlit as st
+
+from scaling_core.catalog import presets
+from scaling_core.errors import InputError
+from scaling_core.fit import FORMS, Interval, Objective, Resampling
+from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_resampling
+from scaling_core.fit.coverage import coverage_sentence, coverages, measured
+from scaling_core.fit.curves import Method
+from scaling_core.laws import PowerLaw, form_of
+from scaling_core.ui.fit_source import LADDER, Source
+from scaling_core.ui.fit_work import REPEATED, Approach, Options
+from scaling_core.ui.inputs import bounded, checked_text, choice_input, number_input
+from scaling_core.ui.page import note
+from scaling_core.units import parse_quantity
+from scaling_core.viz.fit_detail import sign
+
+APPROACHES = {
+    "parametric": "Parametric (approach 3)",
+    "isoflop": "IsoFLOP profiles (approach 2)",
+    "envelope": "Envelope of curves (approach 1)",
+}
+FORM_NAMES = {
+    "chinchilla": "Chinchilla: E + A/Nᵅ + B/Dᵝ",
+    "kaplan": "Kaplan: joint in N and D",
+    "gadre": "Gadre: one exponent for both",
+    REPEATED: "Muennighoff: repeated data",
+    "power-N": "Power law in N",
+    "power-D": "Power law in D",
+    "power-C": "Power law in C",
+    "power-N-offset": "Power law in N, with a floor",
+    "power-D-offset": "Power law in D, with a floor",
+    "power-C-offset": "Power law in C, with a floor",
+}
+OBJECTIVE_NAMES = {
+    "huber-log": "Huber, on ln L",
+    "lad": "Least absolute deviation, on ln L",
+    "ls-log": "Least squares, on ln L",
+    "ls": "Least squares, on L",
+}
+RESAMPLING_NAMES = {
+    "pairs": "Pairs: runs drawn again",
+    "cluster": "Clusters: whole groups drawn",
+    "residual": "Residuals: noise drawn again",
+}
+INTERVAL_NAMES = {
+    "bias-corrected": "Bias-corrected percentiles",
+    "percentile": "Plain percentiles",
+}
+METHOD_NAMES = {
+    "profile": "Profile (unbiased)",
+    "parabola": "Parabola",
+    "interpolate": "Interpolation",
+}
+REFITS = {"400": "400 refits", "1000": "1,000 refits", "4000": "4,000 refits"}
+KAPLAN_HELD = ("N_c", "D_c", "alpha_D")
+ALL = "all"
+
+
+def controls(source: Source) -> Options:
+    """Draw every choice that the source and the approach have, and return what was chosen."""
+    approach = cast("Approach", choice_input("Approach", "fit.approach", APPROACHES))
+    options = Options(approach=approach)
+    if approach == "parametric":
+        options = _law(source, options)
+    elif approach == "isoflop":
+        method = choice_input("Minimum of each budget", "fit.method", METHOD_NAMES)
+        options = replace(options, method=cast("Method", method))
+    else:
+        warmup = number_input("Start of each run left out", "fit.warmup", 0.1, minimum=0.0, maximum=0.9)
+        options = replace(options, warmup=warmup)
+    options = _rows(source, options)
+    return _intervals(source, options)
+
+
+def _law(source: Source, options: Options) -> Options:
+    """Form, objective, weights, and constants that are held or shared."""
+    unique = source.table.points.unique is not None
+    names = {name: text for name, text in FORM_NAMES.items() if name in FORMS or (name == REPEATED and unique)}
+    form = choice_input("Law", "fit.form", names)
+    objective = cast("Objective", choice_input("Objective", "fit.objective", OBJECTIVE_NAMES))
+    delta = options.delta
+    if objective == "huber-log":
+        delta = number_input(
+            "Huber δ", "fit.delta", 1e-3, minimum=1e-6, maximum=10.0,
+            help="Residuals of ln L below δ count by their square, larger ones by their size.",
+        )  # fmt: skip
+    shared = False
+    if form in ("chinchilla", REPEATED):
+        shared = _toggle("One exponent for N and D", f"fit.shared.{form}", default=form == REPEATED)
+    weigh = False
+    if source.table.points.se is not None and form != REPEATED:
+        weigh = _toggle("Weigh by standard errors", "fit.weights")
+    far = _toggle("Leave out runs that lie far off", "fit.far")
+    fixed = () if form == REPEATED else _held(form)
+    return replace(
+        options,
+        form=form,
+        objective=objective,
+        delta=delta,
+        shared=shared,
+        weights="se" if weigh else "equal",
+        without_far=far,
+        fixed=fixed,
+    )
+
+
+def _toggle(label: str, key: str, *, default: bool = False) -> bool:
+    return bool(st.toggle(label, value=default, key=key, persist_state="session"))
+
+
+def _held(form: str) -> tuple[tuple[str, float], ...]:
+    """Constants held at a typed value, which begins as a published one."""
+    names = list(KAPLAN_HELD if form == "kaplan" else FORMS[form].names)
+    starts = published_constants(form)
+    with st.expander("Hold constants"):
+        chosen = st.multiselect(
+            "Held at a value", names, format_func=sign, key=f"fit.hold.{form}", persist_state="session",
+            label_visibility="collapsed", placeholder="None is held",
+        )  # fmt: skip
+        pairs = []
+        for name in [name for name in names if name in chosen]:
+            zero = name == "E"
+            start = starts.get(name, 1.0)
+            parse = _zero_or(sign(name)) if zero else bounded(sign(name), 1e-12, 1e30)
+            pairs.append((name, checked_text(sign(name), f"fit.held.{form}.{name}", f"{start:.6g}", parse)))
+    return tuple(pairs)
+
+
+def _zero_or(field: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        return parse_quantity(text, field=field, maximum=100.0, allow_zero=True)
+
+    return parse
+
+
+def published_constants(form: str) -> dict[str, float]:
+    """Constants of the first published law of a form, by the names that a fit gives them; {} where there is none."""
+    for law in (preset.law for preset in presets("all")):
+        if isinstance(law, PowerLaw) and form.removesuffix("-offset") == form_of(law):
+            coefficient = law.scale**law.exponent
+            return {"offset": law.offset or 1.7, "coefficient": coefficient, "exponent": law.exponent}
+        if form_of(law) == form:
+            return law.constants
+    return {}
+
+
+def _rows(source: Source, options: Options) -> Options:
+    """Which runs are fitted: those inside the reader's cuts, and those held out where that is asked for."""
+    held = False
+    if source.table.held_out is not None and source.table.held_out.any():
+        held = _toggle("Fit the held-out runs too", "fit.held_out")
+    if source.kind.startswith(LADDER.removesuffix(":")) and options.approach == "envelope":
+        return replace(options, with_held_out=held)
+    with st.expander("Which runs"):
+        left, right = st.columns(2, gap="small")
+        with left:
+            low = _cut("N from", "fit.N_low", 0.0)
+            loss = _cut("Loss up to", "fit.loss_high", float("inf"))
+        with right:
+            high = _cut("N to", "fit.N_high", float("inf"))
+    return replace(options, with_held_out=held, N_low=low, N_high=high, loss_high=loss)
+
+
+def _cut(label: str, key: str, none: float) -> float:
+    """A field for a limit; "all", or nothing, is none."""
+
+    def parse(text: str) -> float:
+        if text.strip().lower() in ("", ALL):
+            return none
+        try:
+            return parse_quantity(text, field=label, maximum=1e30)
+        except InputError:
+            raise InputError(label, text, 'it must be a number such as 70M, or "all"') from None
+
+    return checked_text(label, key, ALL, parse)
+
+
+def _intervals(source: Source, options: Options) -> Options:
+    """How intervals are made, and beside the choice how often such intervals held the truth in simulated studies."""
+    points = source.table.fitted
+    names = _resamplings(source, options)
+    chosen = choice_input("Resampling", f"fit.resampling.{options.approach}", names)
+    resampling = cast("Resampling", chosen) if chosen in RESAMPLING_NAMES else None
+    interval = options.interval
+    if options.approach == "parametric":
+        interval = cast("Interval", choice_input("Interval", "fit.interval", INTERVAL_NAMES))
+    refits = choice_input("Refits", "fit.refits", REFITS)
+    options = replace(
+        options,
+        resampling=resampling,
+        interval=interval,
+        bootstrap=int(refits),
+    )
+    if options.approach == "parametric":
+        used = resampling or default_resampling(len(points))
+        found = measured(
+            coverages(), n=len(points), objective=options.objective, resampling=used, interval=options.interval
+        )
+        if (sentence := coverage_sentence(found)) is not None:
+            note(sentence)
+    return options
+
+
+def _resamplings(source: Source, options: Options) -> Mapping[str, str]:
+    """The ways to resample that the runs allow; the first is what suits them."""
+    groups = len(set(source.table.points.group or ()))
+    if options.approach == "isoflop":
+        names = {"residual": RESAMPLING_NAMES["residual"], "pairs": "Pairs: sizes drawn again"}
+        return names if options.method != "interpolate" else {"residual": names["residual"]}
+    if options.approach == "envelope":
+        return {"residual": "Residuals: curves moved", "cluster": "Clusters: runs drawn again"}
+    auto = default_resampling(len(source.table.fitted))
+    automatic = {"auto": f"Automatic: {'pairs' if auto == 'pairs' else 'residuals'}"}
+    return automatic | {k: name for k, name in RESAMPLING_NAMES.items() if k != "cluster" or groups >= FEWEST_GROUPS}
