@@ -49,18 +49,18 @@ def opening(law: Law, published: Preset | None, theme: Theme) -> float:
 
 
 GIVEN: dict[str, tuple[str, str, Callable[[Law, float], Allocation]]] = {
-    "C": ("Given compute C, in FLOP", "3.15e23", optimal_for_compute),
-    "N": ("Given parameters N", "70B", optimal_for_params),
-    "D": ("Given tokens D", "1.4T", optimal_for_tokens),
-    "loss": ("Given a target loss, in nats", "2.0", optimal_for_loss),
+    "C": ("Given C, in FLOP", "3.15e23", optimal_for_compute),
+    "N": ("Given parameters", "70B", optimal_for_params),
+    "D": ("Given tokens", "1.4T", optimal_for_tokens),
+    "loss": ("Given a loss, in nats", "2.0", optimal_for_loss),
 }
 """What the optimum may be asked for: its name in the box, what the field begins with, and the answer."""
 LEAST, MOST = 1e12, 1e32
 """Budgets that the page draws, FLOP."""
 
 
-def wanted(law: Law) -> Allocation:
-    """The optimum from what the reader gives: a budget, a size, tokens, or the loss to be reached.
+def wanted(law: Law) -> tuple[str, Allocation]:
+    """What the reader gives (a budget, a size, tokens, or the loss to be reached), and the optimum for it.
 
     Where the law has none, such as a loss below its floor, the sentence says so and the budget of GPT-3 stands in.
     """
@@ -82,25 +82,24 @@ def wanted(law: Law) -> Allocation:
             )
     except InputError as error:
         note(f"{error} Shown instead: the compute of GPT-3.", kind="error")
-        best = optimal_for_compute(law, 3.15e23)
-    return best
+        given, best = "C", optimal_for_compute(law, 3.15e23)
+    return given, best
 
 
 def budget(law: Law, published: Preset | None, theme: Theme) -> float:
     """One number in, the best model out, and the isoFLOP curves around it. Returns the budget in FLOP."""
     left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
     with left:
-        best = wanted(law)
+        given, best = wanted(law)
+    shown = {
+        "C": ("compute, FLOP", scientific(best.C)),
+        "N": ("best parameters", format_quantity(best.N)),
+        "D": ("on tokens", format_quantity(best.D)),
+        "loss": ("loss, nats per token", format_loss(best.loss)),
+        "ratio": ("tokens per parameter", ratio(best.tokens_per_param)),
+    }
     with right:
-        figures(
-            [
-                ("compute, FLOP", scientific(best.C)),
-                ("best parameters", format_quantity(best.N)),
-                ("on tokens", format_quantity(best.D)),
-                ("loss, nats per token", format_loss(best.loss)),
-                ("tokens per parameter", ratio(best.tokens_per_param)),
-            ]
-        )
+        figures([pair for name, pair in shown.items() if name != given])
         spread(law, published, best.C)
     show(
         isoflop_chart(law, best.C, MARKS, theme),

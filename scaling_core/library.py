@@ -29,6 +29,7 @@ from scaling_core.runs import place
 
 if TYPE_CHECKING:
     from scaling_core.fit import FitResult
+    from scaling_core.fit.repeated_result import RepeatedFit
 
 PREFIX = "my-"
 """Every saved id begins with it and no published one does, so that the two never meet."""
@@ -140,19 +141,20 @@ def find_law(id: str, home: Path | None = None) -> Preset:
 
 
 def save_fit(
-    result: FitResult,
+    result: FitResult | RepeatedFit,
     name: str,
     *,
     source: str,
     convention: Convention = "total",
+    warning: str | None = None,
     home: Path | None = None,
     replace: bool = False,
 ) -> Preset:
     """Save the law of a fit with the range of its runs, its replicates and what was to be said of it.
 
-    source, convention, home, replace and errors as in `save_law`.
+    source, convention, warning, home, replace and errors as in `save_law`.
     """
-    points, same_order = result.points, list(result.law.constants) == list(result.form.names)
+    points, same_order = result.points, list(result.law.constants) == list(result.constants)
     return save_law(
         name,
         result.law,

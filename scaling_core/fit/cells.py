@@ -69,7 +69,8 @@ def number(text: str, *, comma: bool) -> tuple[float, bool] | None:
         return None
     factor = 1.0
     if match := _BODY.fullmatch(text):
-        unit = _COUNTED.sub("", match["unit"].casefold()).strip()
+        unit = match["unit"].casefold().strip()
+        unit = unit if unit in _FACTORS else _COUNTED.sub("", unit)
         if unit in _FACTORS:
             text, factor = match["number"], _FACTORS[unit]
     text = _RAISED.sub(lambda match: "10^" + match[1].translate(_LOWERED), _GROUPED.sub("", text))

@@ -191,7 +191,7 @@ def _unit_of_loss(unit: str) -> str | None:
 def meaning(header: Sequence[str]) -> tuple[bool, int]:
     """Whether a row names enough for a table of runs, and how many quantities it names."""
     found = {known[0].quantity for title in header if title and (known := recognise(title))}
-    found |= {kind.quantity for title in header if title and (kind := _guess(title))} if len(found) > 1 else set()
+    found |= {kind.quantity for title in header if title and (kind := _guess(title))}
     return "loss" in found and sum(name in found for name in "NDC") >= 2, len(found)
 
 
@@ -221,16 +221,17 @@ def choose(
                 Column(index=index, title=title, kind=kind_of, unit=kind_of.unit, guessed=True)
             )
     notes = _without_texts(found, numeric)
-    counts = {column.kind.name: column.title for column in reversed(found.get("N", []))}
+    ordered = sorted(found.get("N", []), key=lambda column: (_PLACE[column.kind], column.index))
+    counts: dict[str, str] = {}
+    for column in ordered:
+        counts.setdefault(column.kind.name, column.title)
     if count is not None:
         _count(found, counts, count)
     _map(found, header, mapping)
-    if len(found.get("C", [])) > 1 and {"N", "D"} <= set(found):  # nothing hangs on it, so it need not be chosen
-        found["C"] = [column for column in found["C"] if column.kind is not _plain("C")]
+    if {"N", "D"} <= set(found) and len(_best(found.get("C", []))) > 1:
+        del found["C"]  # nothing hangs on it, so it need not be chosen
     columns = {q: _one(q, found[q], notes) for q in QUANTITIES if found.get(q)}
     _complete(header, columns)
-    order = {kind.name: place for kind, place in _PLACE.items() if kind.quantity == "N"}
-    counts = dict(sorted(counts.items(), key=lambda item: order[item[0]]))
     if len(counts) > 1 and count is None and "N" in columns:
         ways = ", ".join(counts)
         notes.append(f"Parameters are counted in {len(counts)} ways ({ways}): {columns['N'].kind.name} is used.")
@@ -280,13 +281,18 @@ def _map(found: dict[str, list[Column]], header: Sequence[str], mapping: Mapping
         found[quantity] = known[:1] or [plain]
 
 
+def _best(columns: list[Column]) -> list[Column]:
+    """The columns of the kind that comes first in `KINDS`, from left to right."""
+    first = min((_PLACE[column.kind] for column in columns), default=0)
+    return [column for column in columns if _PLACE[column.kind] == first]
+
+
 def _one(quantity: str, columns: list[Column], notes: list[str]) -> Column:
     """The column of the kind that comes first; raises InputError where two are of that kind."""
-    ordered = sorted(columns, key=lambda column: (_PLACE[column.kind], column.index))
-    first, rest = ordered[0], ordered[1:]
-    same = [column for column in rest if column.kind is first.kind]
-    if same and quantity in CHOOSABLE:
-        titles = " and ".join(repr(shown(column.title)) for column in (first, same[0]))
+    best = _best(columns)
+    first, rest = best[0], [column for column in columns if column is not best[0]]
+    if len(best) > 1 and quantity in CHOOSABLE:
+        titles = " and ".join(repr(shown(column.title)) for column in best[:2])
         what = "the loss" if quantity == "loss" else quantity
         raise InputError("header", quantity, f"{titles} could both be {what}: keep one of them, or say which to take")
     if quantity == "loss" and rest:

@@ -14,12 +14,12 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.fit.bootstrap import CHUNK_CELLS, Resampling
-from scaling_core.fit.repeated_objective import BASE, RepeatedProblem, grid_starts
+from scaling_core.fit.repeated_objective import BASE, RepeatedProblem
+from scaling_core.fit.repeated_search import find_stars
 from scaling_core.fit.solver import Solution, polish
 
-LINES, KEEP = 96, 24
-"""Of the grid of one fit, and how many of its minima are polished."""
-REPLICATE_LINES, REPLICATE_KEEP = 32, 2
+LINES, KEEP = 32, 2
+"""Of the grid of a replicate, each way, and how many of its minima are polished."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,47 +61,6 @@ class Draw:
     sigma: FloatArray
 
 
-def stars(
-    problem: RepeatedProblem,
-    theta: FloatArray,
-    weights: FloatArray,
-    delta: float,
-    *,
-    lines: int,
-    keep: int,
-    tolerance: float = 1e-13,
-) -> tuple[Solution, Solution]:
-    """The best R_N* and R_D* under each base law, and all minima found.
-
-    theta (R, 7): the base laws, and R_N* and R_D* from which to look besides the grid. weights (R, n). Returns the
-    best solution of each of the R, and the solution of all starts, (R * starts, ...).
-    """
-    starts = grid_starts(problem, theta, weights, delta, lines=lines, keep=keep)
-    starts = np.concatenate([starts, theta[:, None, :]], axis=1)
-    count, many = starts.shape[:2]
-    own = (
-        problem if problem.log_loss.ndim == 1 else replace(problem, log_loss=np.repeat(problem.log_loss, many, axis=0))
-    )
-    found = polish(
-        own,
-        starts.reshape(count * many, -1),
-        np.repeat(weights, many, axis=0),
-        (delta,),
-        steps=500,
-        tolerance=tolerance,
-    )
-    best = found.value.reshape(count, many).argmin(axis=1) + many * np.arange(count)
-    return (
-        Solution(
-            theta=found.theta[best],
-            value=found.value[best],
-            converged=found.converged[best],
-            iterations=found.iterations,
-        ),
-        found,
-    )
-
-
 def replicate(
     problem: RepeatedProblem,
     theta: FloatArray,
@@ -132,9 +91,9 @@ def replicate(
                 nature = problem.frame.nature(from_here)
                 nature[:, :BASE] = stage.again(draw.log_loss, draw.weights, delta, scale)[:, :BASE]
                 from_here = problem.frame.of_nature(nature)
-            solution, _ = stars(
-                drawn, from_here, draw.weights, delta, lines=REPLICATE_LINES, keep=REPLICATE_KEEP, tolerance=1e-10
-            )
+            solution = find_stars(
+                drawn, from_here, draw.weights, delta, lines=LINES, keep=KEEP, tolerance=1e-10
+            ).best
         natures.append(problem.frame.nature(solution.theta))
         sigmas.append(draw.sigma)
         failed += int((~solution.converged).sum())

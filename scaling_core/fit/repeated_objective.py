@@ -16,7 +16,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.fit.forms import FORMS, ONE_EXPONENT, Form
 from scaling_core.fit.frame import Frame, make_frame
-from scaling_core.fit.objective import Fitted, Problem, huber
+from scaling_core.fit.objective import Fitted, Problem
 from scaling_core.fit.points import RunPoints
 
 FORM = Form(
@@ -69,8 +69,11 @@ class RepeatedFrame(Frame):
 
 
 @dataclass(frozen=True, slots=True)
-class _Worth:
-    """log(1 + w), w = R* (1 - exp(-R / R*)), with its first two derivatives in ln R*, and exp(-R / R*)."""
+class Worth:
+    """What repetitions are worth: log(1 + w), w = R* (1 - exp(-R / R*)), with two derivatives in ln R*.
+
+    left: exp(-R / R*). whole: 1 + w. All of the shape that R and ln R* broadcast to.
+    """
 
     value: FloatArray
     first: FloatArray
@@ -79,8 +82,8 @@ class _Worth:
     whole: FloatArray
 
     @classmethod
-    def of(cls, repeats: FloatArray, log_star: FloatArray) -> _Worth:
-        """repeats R, and log_star ln R*, which broadcasts with it."""
+    def of(cls, repeats: FloatArray, log_star: FloatArray) -> Worth:
+        """From repetitions R and ln R*, which broadcast."""
         star = np.exp(log_star)
         left = np.exp(-repeats / star)
         w = -star * np.expm1(-repeats / star)
@@ -114,8 +117,8 @@ class RepeatedProblem(Problem):
     def log_worth(self, nature: FloatArray) -> tuple[FloatArray, FloatArray]:
         """ln N' and ln D' of each run, (R, n) both."""
         excess = self.excess(nature)
-        by_size = _Worth.of(excess, nature[:, STAR_N, None])
-        by_data = _Worth.of(self.repeats, nature[:, STAR_D, None])
+        by_size = Worth.of(excess, nature[:, STAR_N, None])
+        by_data = Worth.of(self.repeats, nature[:, STAR_D, None])
         return self.x[0] - np.log1p(excess) + by_size.value, self.x[1] + by_data.value
 
     def fitted(self, theta: FloatArray) -> Fitted:
@@ -171,7 +174,7 @@ class RepeatedProblem(Problem):
         gradient, hessian = _empty(len(nature))
         J = []
         for term, star, repeats in ((1, STAR_N, self.excess(nature)), (2, STAR_D, self.repeats)):
-            worth = _Worth.of(repeats, nature[:, star, None])
+            worth = Worth.of(repeats, nature[:, star, None])
             slope = -nature[:, 2 * term, None] * worth.first
             J.append(at.share[term] * slope)
             curve = at.share[term] * (slope * slope - nature[:, 2 * term, None] * worth.second)
@@ -191,7 +194,7 @@ class RepeatedProblem(Problem):
         alpha, beta = nature[:, 2, None], nature[:, 4, None]
         m, log_U = self.size(nature), np.broadcast_to(self.x[1], at.log_hat.shape)
         excess = self.excess(nature)
-        worth, data = _Worth.of(excess, nature[:, STAR_N, None]), _Worth.of(self.repeats, nature[:, STAR_D, None])
+        worth, data = Worth.of(excess, nature[:, STAR_N, None]), Worth.of(self.repeats, nature[:, STAR_D, None])
         y, d = self.x[0] - np.log1p(excess) + worth.value, self.x[1] + data.value
         lost = (1.0 + excess) * worth.left / worth.whole
         steep = (1.0 + excess) / np.exp(nature[:, STAR_N, None])
@@ -287,52 +290,6 @@ def make_problem(
     problem = RepeatedProblem(
         frame=frame, x=x, log_loss=log_loss, precision=None, level=level, repeats=repeats, held=held
     )
-    frame.high[-2] = np.log(MOST_STAR * max(float(problem.excess(nature[None, :]).max()), 1.0))
-    frame.high[-1] = np.log(MOST_STAR * max(float(repeats.max()), 1.0))
+    most = float(problem.excess(nature[None, :]).max()), float(repeats.max())
+    frame.high[BASE - len(NATURE) :] = np.log(MOST_STAR * np.maximum(most, 1.0))
     return problem
-
-
-def grid_starts(
-    problem: RepeatedProblem, theta: FloatArray, weights: FloatArray, delta: float, *, lines: int, keep: int
-) -> FloatArray:
-    """theta of the lowest local minima on a grid of ln R_N* and ln R_D*, for many replicates: (R, keep, 7).
-
-    theta (R, 7): their base laws. weights (R, n). lines: of the grid, each way. The two terms of the law depend on one
-    of the two each, and where all replicates have one base law and one set of losses the robust losses are common too.
-    """
-    count, low, high = len(theta), problem.frame.low, problem.frame.high
-    nature = problem.frame.nature(theta)
-    axes = [np.linspace(low[-2], high[-2], lines), np.linspace(low[-1], high[-1], lines)]
-    held = problem.held[STAR_N]
-    if held:
-        axes[0] = nature[:1, STAR_N]
-    alike = problem.log_loss.ndim == 1 and bool((theta[:, :BASE] == theta[:1, :BASE]).all())
-    values = np.empty((count, len(axes[0]), len(axes[1])))
-    if alike:
-        rho = huber(problem.residual(_on_grid(problem, nature[:1], axes), problem.log_loss), delta)
-        values[:] = np.matmul(rho, weights.T).transpose(2, 0, 1)
-    else:
-        for i in range(count):
-            log_loss = problem.log_loss if problem.log_loss.ndim == 1 else problem.log_loss[i]
-            rho = huber(problem.residual(_on_grid(problem, nature[i : i + 1], axes), log_loss), delta)
-            values[i] = rho @ weights[i]
-    around = np.pad(values, ((0, 0), (1, 1), (1, 1)), constant_values=np.inf)
-    lowest = np.ones(values.shape, dtype=bool)
-    for i, j in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
-        lowest &= values <= around[:, i : i + values.shape[1], j : j + values.shape[2]]
-    order = np.argsort(np.where(lowest, values, np.inf).reshape(count, -1), axis=1, kind="stable")[:, :keep]
-    order = np.where(np.take_along_axis(lowest.reshape(count, -1), order, axis=1), order, order[:, :1])
-    starts = np.repeat(theta[:, None, :], order.shape[1], axis=1)
-    starts[:, :, STAR_N] = axes[0][order // len(axes[1])]
-    starts[:, :, STAR_D] = axes[1][order % len(axes[1])]
-    return starts
-
-
-def _on_grid(problem: RepeatedProblem, nature: FloatArray, axes: list[FloatArray]) -> FloatArray:
-    """log Lhat of one base law (1, 7) on the grid, (lines, lines, n)."""
-    e, a, alpha, b, beta = nature[0, :BASE]
-    excess = problem.excess(nature)
-    N = problem.x[0] - np.log1p(excess) + _Worth.of(excess, axes[0][:, None]).value
-    D = problem.x[1] + _Worth.of(problem.repeats, axes[1][:, None]).value
-    by_size, by_data = np.exp(a - alpha * N), np.exp(b - beta * D)
-    return np.asarray(np.log(np.exp(e) + by_size[:, None, :] + by_data[None, :, :]))

@@ -78,9 +78,11 @@ def open_sheet(source: Path | bytes | str) -> Sheet:
             if not 2 <= len(cells) <= MAX_COLUMNS:
                 continue
             header = tuple(cell.strip() for cell in cells)
-            whole, known = meaning(header)
             trust = 1 if separator == " " else 2 if header[0].startswith("#") else 3
-            even = widths[place : place + 2].count(len(cells))
+            if separator == " " and header[0] == "#":
+                header = header[1:]
+            whole, known = meaning(header)
+            even = 1 + (widths[place + 1 : place + 2] == [len(header)])
             rank = (trust * whole, even, known, -order, -place)
             if known and rank > best:
                 best, found = rank, Sheet(text=text, header=header, line=line, separator=separator, notes=notes)

@@ -107,7 +107,7 @@ def export_csv(sweep: str, home: Path | None = None) -> str:
             continue
         plan, one = plans[run.id], by_run.get(run.id)
         writer.writerow(
-            _cell(value)
+            cell(value)
             for value in (
                 *(run.id, row.id, run.rung, plan.shape.name, run.horizon),
                 *(run.params, run.params_non_embedding, run.params_total, run.tokens, run.unique_tokens),
@@ -179,7 +179,7 @@ def _prediction(one: PredictionRow, runs: Sequence[RunRow]) -> dict[str, Any]:
     }
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
     """A value as a cell: None as nothing, a text on one line and never a formula."""
     if not isinstance(value, str):
         return "" if value is None else value

@@ -1,0 +1,168 @@
+"""The tables of the page "Fit your runs": constants beside published ones, what each law would build, validation."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from scaling_core.catalog import Preset
+from scaling_core.errors import ScalingError
+from scaling_core.fit import AllocationFit
+from scaling_core.fit.validation import Validation
+from scaling_core.laws import Law, PowerLaw, form_of
+from scaling_core.library import all_laws
+from scaling_core.optimum import exponents, optimal_for_compute
+from scaling_core.ui.fit_words import number
+from scaling_core.ui.words import ratio, short_name
+from scaling_core.units import format_flops, format_loss, format_quantity
+from scaling_core.viz.fit_detail import sign
+from scaling_core.viz.fit_runs import Fit
+
+COMPARED = ("hoffmann2022", "besiroglu2024", "kaplan2020-joint")
+"""Laws that a fit is compared with at first."""
+MOST_COMPARED = 5
+
+
+def compare_with() -> list[Preset]:
+    """The published and saved laws that the reader wants beside the fit, at most MOST_COMPARED of them."""
+    known = {law.id: law for law in all_laws("joint")}
+    chosen = st.multiselect(
+        "Compared with",
+        list(known),
+        default=[id for id in COMPARED if id in known],
+        format_func=lambda id: known[id].name if id in known else str(id),
+        key="fit.compare",
+        max_selections=MOST_COMPARED,
+        persist_state="session",
+    )
+    return [known[id] for id in chosen if id in known][:MOST_COMPARED]
+
+
+def constants_table(result: Fit, laws: Sequence[Preset]) -> None:
+    """Each constant with its interval, beside the same constant of the laws of this form."""
+    same = [law for law in laws if form_of(law.law) == form_of(result.law) and not isinstance(law.law, PowerLaw)]
+    head = ["", "fitted", f"{100 * result.level:.0f}% interval", *(short_name(law) for law in same)]
+    rows = []
+    for name, value in result.constants.items():
+        held = name in result.fixed
+        pair = result.intervals.get(name)
+        between = "held" if held else "" if pair is None else f"{_written(pair[0])} to {_written(pair[1])}"
+        rows.append([sign(name), _written(value), between, *(_written(law.law.constants[name]) for law in same)])
+    for name, meaning in (("a", "a, of N* ~ Cᵃ"), ("b", "b, of D* ~ Cᵇ")):
+        if name in result.exponents:
+            pair = result.exponent_intervals.get(name)
+            between = "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
+            rows.append([meaning, f"{result.exponents[name]:.3f}", between, *(_exponent(law, name) for law in same)])
+    _table(head, rows, narrow=True)
+
+
+def _written(value: float) -> str:
+    """A constant to four digits."""
+    return number(value) if value == 0 or value >= 1000 or value < 1e-3 else f"{value:.4g}"
+
+
+def _exponent(law: Preset, name: str) -> str:
+    a, b = exponents(law.joint)
+    return f"{a if name == 'a' else b:.3f}"
+
+
+def built_table(own: Law | None, fit: AllocationFit | None, laws: Sequence[Preset], C: float) -> None:
+    """What each law would have built with C FLOP, and the loss that the fitted law gives that choice."""
+    rows = []
+    if own is not None:
+        rows.append(_built("your runs", own, own, C))
+    if fit is not None:
+        best = fit.optimum(C)
+        N, D = float(best.N), float(best.D)
+        rows.append(["your runs", format_quantity(N), format_quantity(D), ratio(D / N), "", ""])
+    rows += [_built(short_name(law), law.joint, own, C) for law in laws]
+    head = ["", "parameters", "tokens", "tokens per parameter", "loss by its own law"]
+    if own is not None:
+        head += ["loss by your law"]
+    _table(head, [row[: len(head)] for row in rows], narrow=True)
+
+
+def _built(name: str, law: Law, own: Law | None, C: float) -> list[str]:
+    """One row: the optimum of a law at C, and what the fitted law makes of it."""
+    try:
+        best = optimal_for_compute(law, C)
+    except ScalingError:
+        return [name, "", "", "", "none that can be built", ""]
+    judged = "" if own is None else format_loss(own.loss(best.N, best.D))
+    return [
+        name,
+        format_quantity(best.N),
+        format_quantity(best.D),
+        ratio(best.tokens_per_param),
+        format_loss(best.loss),
+        judged,
+    ]
+
+
+def allocation_table(fits: Sequence[tuple[str, AllocationFit | str]]) -> None:
+    """The exponents of approaches or methods side by side, with their intervals; a sentence where there is none."""
+    rows = []
+    for name, fit in fits:
+        if isinstance(fit, str):
+            rows.append([name, "", "", "", fit])
+            continue
+        a, pair = fit.exponents["a"], fit.exponent_intervals.get("a")
+        between = "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
+        rows.append([name, f"{a:.3f}", between, f"{fit.exponents['b']:.3f}", f"{len(fit.used)} of {len(fit.optima)}"])
+    level = next((fit.level for _, fit in fits if not isinstance(fit, str)), 0.95)
+    _table(["", "a, of N* ~ Cᵃ", f"{100 * level:.0f}% interval", "b, of D* ~ Cᵇ", "optima used"], rows, narrow=True)
+
+
+def optima_table(fit: AllocationFit) -> None:
+    """Every budget with its optimum, or with the sentence why it has none; of many every k-th."""
+    some = fit.optima[:: -(-len(fit.optima) // 24)]
+    rows = []
+    for row in some:
+        size = "" if row.N is None else format_quantity(row.N)
+        if row.interval is not None:
+            size += f" ({format_quantity(row.interval[0])} to {format_quantity(row.interval[1])})"
+        tokens, loss = (
+            "" if v is None else write(v) for v, write in ((row.D, format_quantity), (row.loss, format_loss))
+        )
+        rows.append([format_flops(row.C), str(row.n), size, tokens, loss, row.refused or ""])
+    _table(["budget", "runs", "best parameters", "tokens", "loss", "left out, because"], rows, last_is_text=True)
+
+
+def validation_table(found: Validation) -> None:
+    """Errors where the law was not fitted, in percent of the loss, and what the talk promised there."""
+    rows = []
+    if (out := found.left_out) is not None:
+        rows.append(["each run, by all others", str(len(out.error)), _percent(out.median), _percent(out.worst), "", ""])
+    steps = [("the runs of most compute, by the others", found.largest)] if found.largest is not None else []
+    steps += [(f"runs {step.factor:g}x beyond the largest fitted", step) for step in found.steps]
+    for name, step in steps:
+        promised = "" if step.promised is None else f"{step.promised:.0%}, {'kept' if step.kept else 'not kept'}"
+        covered = "" if step.covered is None else f"{step.covered:.0%}"
+        rows.append([name, str(step.runs), _percent(step.median), _percent(step.worst), covered, promised])
+    for factor in found.missing:
+        rows.append([f"runs {factor:g}x beyond the largest fitted", "none", "", "", "", ""])
+    _table(["predicted without being fitted", "runs", "median error", "worst", "in the interval", "promised"], rows)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, narrow: bool = False, last_is_text: bool = False
+) -> None:
+    """A table in the page's style; the last column may be text that wraps."""
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = []
+    for row in rows:
+        cells = [f"<td>{html.escape(cell)}</td>" for cell in row]
+        if last_is_text:
+            cells[-1] = f"<td style='text-align:left;white-space:normal'>{html.escape(row[-1])}</td>"
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    style = "sl-table sl-narrow" if narrow else "sl-table"
+    st.html(
+        f"<div class='sl-scroll'><table class='{style}'><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
