@@ -33,6 +33,7 @@ current = st.navigation(
         st.Page("pages/calculator.py", title="Calculator", default=True),
         st.Page("pages/models.py", title="GPT-3 vs Chinchilla", url_path="models"),
         st.Page("pages/beyond.py", title="Beyond the optimum", url_path="beyond"),
+        st.Page("pages/fit.py", title="Fit your runs", url_path="fit"),
         st.Page("pages/demo.py", title="Synthetic demo", url_path="demo"),
         st.Page("pages/lab.py", title="Run on my Mac", url_path="lab"),
         st.Page("pages/talk.py", title="Talk check", url_path="talk"),

@@ -169,7 +169,8 @@ def rows(design: str, results: list[dict[tuple[str, str], Outcome]]) -> Iterator
         print(
             f"{design:24s}{method:13s}{resampling:10s}{len(found):5d}"
             + "".join(f"{100 * share:8.1f}%" for share in covered)
-            + f"{error[:, 0].mean():+10.4f} ({spread[0]:.4f}) {weighted.mean():+10.4f} ({weighted.std():.4f})"
+            + f"{error[:, 0].mean():+10.4f} ({spread[0]:.4f}) "
+            + ("" if np.isnan(weighted).any() else f"{weighted.mean():+.4f} ({weighted.std():.4f})").rjust(18)
             + f"{100 * error[:, 1].mean():+9.1f}% ({100 * spread[1]:.1f}%)",
             flush=True,
         )

@@ -3,8 +3,9 @@
 Both approaches find the size of least loss at several C and put a straight line through the logarithms,
     N* = N_coefficient C^a,   D* = D_coefficient C^b,   C = 6 N D in FLOP,
 by ordinary least squares of ln N* on ln C; C = 6 N D makes b = 1 - a and D_coefficient = 1 / (6 N_coefficient).
-Weights by each optimum's own variance are not used: in simulated studies they took a tenth off the spread of `a`, and
-doubled its bias where the sizes sit off the optimum (`benchmarks/isoflop_bias.py --weights`).
+Optima are not weighted by their own bootstrap variance. In `benchmarks/isoflop_bias.py` that takes about a tenth off
+the spread of `a`, but doubles the parabola's bias where the sizes drift off the optimum, and the estimate would hang on
+the seed.
 Source: Hoffmann et al. 2022, sections 3.1 and 3.2.
 """
 

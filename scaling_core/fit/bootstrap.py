@@ -65,7 +65,6 @@ def replicate(
     """
     n, free = problem.x.shape[1], len(problem.frame.free)
     start = theta[problem.frame.free]
-    size = max(32, min(500, CHUNK_CELLS // n))
     deltas = _approach(delta, scale)
     members = np.unique(np.array(groups), return_inverse=True)[1] if resampling == "cluster" else None
     log_hat = problem.fitted(theta[None, :]).log_hat
@@ -86,15 +85,13 @@ def replicate(
                 log_loss = log_hat + noise
             drawn = replace(problem, log_loss=log_loss)
         elif members is None:
-            weights = rng.multinomial(n, np.full(n, 1.0 / n), size=many).astype(np.float64)
+            weights = _drawn(rng, n, many)
         else:
-            groups_of = int(members.max()) + 1
-            times = rng.multinomial(groups_of, np.full(groups_of, 1.0 / groups_of), size=many)
-            weights = times[:, members].astype(np.float64)
+            weights = _drawn(rng, int(members.max()) + 1, many)[:, members]
         starts = np.repeat(start[None, :], many, axis=0)
         return polish(drawn, starts, weights, deltas, stage_steps=4, steps=3000, tolerance=1e-10), sigma
 
-    parts = list(_parts(count, size))
+    parts = list(_parts(count, n))
     with ThreadPoolExecutor(max_workers=max(1, min(_processors(), len(parts), 8))) as pool:
         solved = list(pool.map(one, parts))
     failed = sum(int((~solution.converged).sum()) for solution, _ in solved)
@@ -106,8 +103,23 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _parts(count: int, size: int) -> Iterator[tuple[int, int]]:
-    """(index, replicates) of each part."""
+def pair_counts(n: int, count: int, seed: int) -> FloatArray:
+    """How often each of n runs, in their sorted order, is in each replicate that is drawn as pairs: (count, n).
+
+    For checks that solve a replicate once more by other means.
+    """
+    parts = _parts(count, n)
+    return np.concatenate([_drawn(np.random.default_rng((seed, index)), n, many) for index, many in parts])
+
+
+def _drawn(rng: np.random.Generator, n: int, many: int) -> FloatArray:
+    """How often each of n is drawn when n are drawn with replacement, `many` times over: (many, n)."""
+    return rng.multinomial(n, np.full(n, 1.0 / n), size=many).astype(np.float64)
+
+
+def _parts(count: int, n: int) -> Iterator[tuple[int, int]]:
+    """(index, replicates) of each part of `count` replicates of n runs."""
+    size = max(32, min(500, CHUNK_CELLS // n))
     for index, first in enumerate(range(0, count, size)):
         yield index, min(size, count - first)
 

@@ -5,12 +5,13 @@
 
 How the minimum of a budget is found, with what it costs (`data/coverage_isoflop.csv` has the measured figures):
 profile      the curve of a Chinchilla-type law, `fit.profile`. Exact for such a law, whatever its exponents, however
-             wide the sizes and wherever they sit; hardly less steady than the parabola. The default.
+             wide the sizes and wherever they sit; as steady as the parabola in `a`, and a quarter less so in N* (in
+             both up to a half less where the sizes are wide and off the optimum). The default.
 parabola     Hoffmann et al. 2022, section 3.2. Off where alpha differs from beta and the sizes are wide or sit beside
              the optimum: N* is shifted, and where the shift drifts with compute so is `a` (arXiv 2603.22339).
 interpolate  Akima's spline through the runs. It assumes no law, so it is the one for runs that follow none, as small
              models under an unfit schedule do; but it smooths nothing, and with the scatter of ordinary runs it is
-             about five times less steady. Porian et al. 2024 (arXiv 2406.19146) interpolate.
+             four to ten times less steady. Porian et al. 2024 (arXiv 2406.19146) interpolate.
 
 A budget whose runs do not bracket its minimum is refused: an extrapolated vertex is no measurement.
 """

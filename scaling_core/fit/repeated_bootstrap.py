@@ -15,8 +15,7 @@ import numpy as np
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.fit.bootstrap import CHUNK_CELLS, Resampling
 from scaling_core.fit.repeated_objective import BASE, RepeatedProblem
-from scaling_core.fit.repeated_search import find_stars
-from scaling_core.fit.solver import Solution, polish
+from scaling_core.fit.repeated_search import find_stars, settle
 
 LINES, KEEP = 32, 2
 """Of the grid of a replicate, each way, and how many of its minima are polished."""
@@ -35,21 +34,6 @@ class BaseStage:
         drawn = replace(self.problem, log_loss=log_loss[..., self.runs])
         starts = np.repeat(self.theta[None, :], len(weights), axis=0)
         return self.problem.frame.nature(settle(drawn, starts, weights[:, self.runs], delta, scale).theta)
-
-
-def settle(
-    problem: RepeatedProblem, theta: FloatArray, weights: FloatArray, delta: float, scale: float
-) -> Solution:
-    """All that is free, from theta (R, 7), for replicates with weights (R, n)."""
-    return polish(
-        problem,
-        theta[:, problem.frame.free],
-        weights,
-        widths(delta, scale),
-        stage_steps=4,
-        steps=3000,
-        tolerance=1e-10,
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,9 +75,7 @@ def replicate(
                 nature = problem.frame.nature(from_here)
                 nature[:, :BASE] = stage.again(draw.log_loss, draw.weights, delta, scale)[:, :BASE]
                 from_here = problem.frame.of_nature(nature)
-            solution = find_stars(
-                drawn, from_here, draw.weights, delta, lines=LINES, keep=KEEP, tolerance=1e-10
-            ).best
+            solution = find_stars(drawn, from_here, draw.weights, delta, lines=LINES, keep=KEEP, tolerance=1e-10).best
         natures.append(problem.frame.nature(solution.theta))
         sigmas.append(draw.sigma)
         failed += int((~solution.converged).sum())
@@ -135,11 +117,3 @@ def _draws(
         else:
             log_loss = log_hat + noise
         yield Draw(log_loss=log_loss, weights=np.ones((many, n)), sigma=sigma)
-
-
-def widths(delta: float, scale: float) -> tuple[float, ...]:
-    """Huber widths from about the residual scale down to delta, so that no start is caught in a corner."""
-    if not np.isfinite(delta) or delta >= scale:
-        return (delta,)
-    steps = max(1, int(np.ceil(np.log(scale / delta) / np.log(8.0))))
-    return tuple(float(width) for width in np.geomspace(scale, delta, steps + 1))

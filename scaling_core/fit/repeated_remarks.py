@@ -9,8 +9,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.fit import diagnosis
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated_objective import FORM, LEAST_STAR, STAR_D, STAR_N, RepeatedProblem
-from scaling_core.units import format_quantity
+from scaling_core.fit.repeated_objective import FORM, LEAST_STAR, NATURE, STAR_D, STAR_N, RepeatedProblem
 
 FEW = 8
 """With fewer runs that repeat data, or are in excess, the answer rests on single runs."""
@@ -19,7 +18,10 @@ RISES = 1.03
 BEYOND = 3.0
 """R* of this many times the most repetitions seen is an extrapolation."""
 _NEAR_BOUND = 0.02
-_STARS = {"R_N_star": (STAR_N, "R_N*"), "R_D_star": (STAR_D, "R_D*")}
+_STARS = {
+    "R_N_star": (STAR_N, "R_N*", "a parameter in excess"),
+    "R_D_star": (STAR_D, "R_D*", "a repeated token"),
+}
 
 
 def about_runs(points: RunPoints, again: BoolArray, larger: BoolArray, *, hold_N: bool) -> list[str]:
@@ -79,21 +81,21 @@ def about_fit(
     """
     said = []
     most = {STAR_N: float(problem.excess(nature[None, :]).max()), STAR_D: float(problem.repeats.max())}
-    for name, (at, shown) in _STARS.items():
+    for at, shown, what in _STARS.values():
         if problem.held[at]:
             continue
-        value, what = float(np.exp(nature[at])), "token" if name == "R_D_star" else "parameter in excess"
+        value = float(np.exp(nature[at]))
         if nature[at] > problem.frame.high[at - len(nature)] - _NEAR_BOUND:
             said.append(
-                f"{shown} ended at its upper bound: over these runs a {_again(name)} costs nothing, so {shown} cannot "
-                f"be found, only that it is far above {format_quantity(most[at])}."
+                f"{shown} ended at its upper bound: in these runs {what} is worth as much as a new one, so {shown} "
+                "cannot be found."
             )
         elif nature[at] < np.log(LEAST_STAR) + _NEAR_BOUND:
-            said.append(f"{shown} ended at its lower bound: in these runs a {_again(name)} is worth nothing.")
+            said.append(f"{shown} ended at its lower bound: in these runs {what} is worth nothing.")
         elif value > BEYOND * most[at]:
             said.append(
-                f"{shown} = {value:.3g} is an extrapolation: no run goes further than {most[at]:.3g}, where a "
-                f"{what} {'seen again ' if name == 'R_D_star' else ''}is still worth most of a new one."
+                f"{shown} = {value:.3g} lies beyond the runs, none of which goes further than R = {most[at]:.3g}: read "
+                "it as a lower bound."
             )
     if alternative is not None:
         said.append(
@@ -104,14 +106,10 @@ def about_fit(
     return [*said, *diagnosis.warn(points, FORM, size, constants if size > 2 else {}, residuals)]
 
 
-def _again(name: str) -> str:
-    return "repeated token" if name == "R_D_star" else "parameter in excess"
-
-
 def about_intervals(problem: RepeatedProblem, intervals: Mapping[str, tuple[float, float]]) -> list[str]:
     """Sentences where an interval reaches a bound of the search, and so has no end there."""
     said = []
-    for name, (at, shown) in _STARS.items():
-        if name in intervals and np.log(intervals[name][1]) > problem.frame.high[at - 7] - _NEAR_BOUND:
+    for name, (at, shown, _) in _STARS.items():
+        if name in intervals and np.log(intervals[name][1]) > problem.frame.high[at - len(NATURE)] - _NEAR_BOUND:
             said.append(f"The interval of {shown} has no upper end: these runs do not exclude that it is infinite.")
     return said

@@ -35,7 +35,6 @@ class RepeatedFit:
     constants: dict[str, float]
     objective: str
     delta: float | None
-    weights: str
     fixed: dict[str, float]
     shared: bool
     joint: bool
@@ -68,7 +67,7 @@ class RepeatedFit:
             "objective": self.value,
             "objective_name": self.objective,
             "delta": self.delta,
-            "weights": self.weights,
+            "weights": "equal",
             "fixed": self.fixed,
             "shared": self.shared,
             "joint": self.joint,

@@ -20,6 +20,8 @@ LINES, KEEP = 96, 24
 """Of the grid of one fit, each way, and how many of its minima are polished."""
 BLOCK_CELLS = 2_000_000
 """Cells of the grid that are looked at together, runs counted."""
+WIDE = 1e-3
+"""Narrower Huber corners than this are approached from here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,11 @@ def find_stars(
         problem = replace(problem, log_loss=np.repeat(problem.log_loss, many, axis=0))
     flat, repeated = starts.reshape(count * many, -1), np.repeat(weights, many, axis=0)
     found = polish(problem, flat, repeated, (delta,), steps=500, tolerance=tolerance)
+    if delta < WIDE:
+        wide = polish(problem, flat, repeated, widths(delta, WIDE), steps=500, tolerance=tolerance)
+        ahead = wide.value < found.value
+        for mine, theirs in ((found.theta, wide.theta), (found.value, wide.value), (found.converged, wide.converged)):
+            mine[ahead] = theirs[ahead]
     best = found.value.reshape(count, many).argmin(axis=1) + many * np.arange(count)
     chosen = Solution(
         theta=found.theta[best],
@@ -58,6 +65,27 @@ def find_stars(
         iterations=found.iterations,
     )
     return Stars(best=chosen, found=found)
+
+
+def settle(problem: RepeatedProblem, theta: FloatArray, weights: FloatArray, delta: float, scale: float) -> Solution:
+    """All that is free, from theta (R, 7), for replicates with weights (R, n)."""
+    return polish(
+        problem,
+        theta[:, problem.frame.free],
+        weights,
+        widths(delta, scale),
+        stage_steps=4,
+        steps=3000,
+        tolerance=1e-10,
+    )
+
+
+def widths(delta: float, scale: float) -> tuple[float, ...]:
+    """Huber widths from about the residual scale down to delta, so that no start is caught in a corner."""
+    if not np.isfinite(delta) or delta >= scale:
+        return (delta,)
+    steps = max(1, int(np.ceil(np.log(scale / delta) / np.log(8.0))))
+    return tuple(float(width) for width in np.geomspace(scale, delta, steps + 1))
 
 
 def thinned(problem: RepeatedProblem, most: int) -> RepeatedProblem:
@@ -80,7 +108,7 @@ def _grid_starts(
     """theta of the `keep` lowest local minima on the grid for each of R: (R, keep, 7)."""
     every = -(-weights.shape[1] // MOST_GRID_POINTS)
     problem, weights = thinned(problem, MOST_GRID_POINTS), weights[:, ::every]
-    low, high = problem.frame.low[BASE - len(theta[0]) :], problem.frame.high[BASE - len(theta[0]) :]
+    low, high = problem.frame.low[-2:], problem.frame.high[-2:]
     nature = problem.frame.nature(theta)
     across = nature[:1, STAR_N] if problem.held[STAR_N] else np.linspace(low[0], high[0], lines)
     along = nature[:1, STAR_D] if problem.held[STAR_D] else np.linspace(low[1], high[1], lines)
@@ -118,7 +146,8 @@ def _on_grid(
     for first in range(0, len(across), rows):
         log_hat = np.log(by_size[first : first + rows, None, :] + by_data[None, :, :])
         rho = huber(problem.residual(log_hat, problem.log_loss), delta)
-        values[:, first : first + rows] = np.matmul(rho, weights.T).transpose(2, 0, 1)
+        sums = weights @ rho.reshape(-1, rho.shape[-1]).T
+        values[:, first : first + rows] = sums.reshape(len(weights), *rho.shape[:2])
     return values
 
 

@@ -15,7 +15,7 @@ from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_resampling
 from scaling_core.fit.coverage import coverage_sentence, coverages, measured
 from scaling_core.fit.curves import Method
 from scaling_core.laws import PowerLaw, form_of
-from scaling_core.ui.fit_source import LADDER, Source
+from scaling_core.ui.fit_source import Source
 from scaling_core.ui.fit_work import REPEATED, Approach, Options
 from scaling_core.ui.inputs import bounded, checked_text, choice_input, number_input
 from scaling_core.ui.page import note
@@ -155,9 +155,9 @@ def published_constants(form: str) -> dict[str, float]:
 def _rows(source: Source, options: Options) -> Options:
     """Which runs are fitted: those inside the reader's cuts, and those held out where that is asked for."""
     held = False
-    if source.table.held_out is not None and source.table.held_out.any():
+    if options.approach != "envelope" and source.table.held_out is not None and source.table.held_out.any():
         held = _toggle("Fit the held-out runs too", "fit.held_out")
-    if source.kind.startswith(LADDER.removesuffix(":")) and options.approach == "envelope":
+    if options.approach == "envelope":
         return replace(options, with_held_out=held)
     with st.expander("Which runs"):
         left, right = st.columns(2, gap="small")

@@ -132,7 +132,7 @@ def runs_csv(result: Fit, shown: Shown) -> str:
     writer.writerow(("run", "group", "N", "D", "C", "loss", "se", "fitted", "residual", "part"))
     for kind, points, far in shown.parts:
         hat = law_says(result, points)
-        names, groups = run_names(points), points.group or ("",) * len(points)
+        names, groups = points.label or run_names(points), points.group or ("",) * len(points)
         errors = [None] * len(points) if points.se is None else points.se.tolist()
         columns = (points.N, points.D, points.C, points.loss)
         rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -49,7 +48,7 @@ _GOOD = "fit.good"
 class Source:
     """Runs to fit. kind: example, upload, paste or ladder. name: for sentences. key: of the content as it was read.
 
-    others: the same table with parameters counted in each other way, by the name of the count.
+    others: the same table with parameters counted in each other way, by the name of the count. sweep: id of a ladder.
     """
 
     kind: str
@@ -57,6 +56,7 @@ class Source:
     key: str
     table: RunTable
     others: Mapping[str, RunTable]
+    sweep: str = ""
 
     @property
     def simulated(self) -> bool:
@@ -94,8 +94,10 @@ def _chosen(kind: str, name: str) -> Source | None:
     if kind == EXAMPLE:
         return example()
     if kind.startswith(LADDER):
-        content = results.export_csv(kind.removeprefix(LADDER), place.home())
-        return _from_table("ladder", name, content.encode(), {"group": "shape"})
+        sweep = kind.removeprefix(LADDER)
+        content = results.export_csv(sweep, place.home())
+        source = _from_table("ladder", name.removeprefix("Ladder: "), content.encode(), {"group": "shape"})
+        return replace(source, sweep=sweep)
     given = _uploaded() if kind == UPLOAD else _pasted()
     return None if given is None else _from_table(kind, *given, None)
 
@@ -277,15 +279,18 @@ def read_as(table: RunTable) -> str:
     return f"Read {taken}{left}." if taken else ""
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def training_curves(home: str, sweep: str, stage: int) -> RunPoints:
-    """Every stored moment of a ladder's trunks as a run so far: what the envelope of training curves is made of.
+def training_curves(source: Source) -> RunPoints:
+    """Rows of the envelope of training curves: one for each moment of a run, with the run's name as its group.
 
-    stage: any number that changes when the curves have grown. Raises InputError where the ladder is gone.
+    For a ladder these are its trunks as they were stored. In a table each row is a moment; one that names no runs has
+    the rows of each size for a run. Raises ScalingError where the ladder is gone.
     """
-    seen = lab_data.snapshot(Path(home), sweep)
+    if source.kind != "ladder":
+        points = source.table.points
+        return points if points.group is not None else replace(points, group=tuple(f"{n:.9g}" for n in points.N))
+    seen = lab_data.snapshot(place.home(), source.sweep)
     if seen is None:
-        raise InputError("ladder", sweep, "it was deleted")
+        raise InputError("ladder", source.name, "it was deleted")
     sizes = {f"r{rung.rung}": float(rung.runs[0].params) for rung in seen.row.plan.rungs}
     trunks = seen.curves[~seen.curves["branch"].astype(bool)]
     return RunPoints.of(

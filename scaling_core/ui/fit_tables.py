@@ -40,6 +40,12 @@ def compare_with() -> list[Preset]:
     return [known[id] for id in chosen if id in known][:MOST_COMPARED]
 
 
+def compared() -> list[Preset]:
+    """The laws that `compare_with` gave when it was drawn last: what stands above it on the page shows these."""
+    chosen = st.session_state.get("fit.compare", COMPARED)
+    return [law for law in all_laws("joint") if law.id in chosen]
+
+
 def constants_table(result: Fit, laws: Sequence[Preset]) -> None:
     """Each constant with its interval, beside the same constant of the laws of this form."""
     same = [law for law in laws if form_of(law.law) == form_of(result.law) and not isinstance(law.law, PowerLaw)]

@@ -110,7 +110,7 @@ def fitted_line(source: Source, result: Fit, options: Options) -> str:
     how = OBJECTIVE_NAMES[result.objective]
     if result.delta is not None and result.objective == "huber-log":
         how += f", δ = {result.delta:g}"
-    if result.weights == "se":
+    if options.weights == "se":
         how += ", weighed by standard errors"
     if result.replicates is not None:
         way = WAYS.get(result.resampling or "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import streamlit as st
 
-from scaling_core.arrays import BoolArray, FloatArray
+from scaling_core.arrays import BoolArray
 from scaling_core.errors import ScalingError
 from scaling_core.fit import (
     AllocationFit,
@@ -197,11 +198,11 @@ def optimum_of(key: str, C: float, _result: Fit) -> Path | None:
     return fitted_path(_result, np.array([C]))
 
 
-def budgets(points: RunPoints, C: float) -> FloatArray:
+def budgets(points: RunPoints, C: float) -> tuple[float, float]:
     """The ends of the axis of compute: a decade before the runs to two beyond them, or beyond the budget C."""
     low, high = float(points.C.min()), float(points.C.max())
-    ends = np.log10([min(low / 10.0, C / 3.0), max(high * 100.0, C * 10.0)])
-    return np.asarray(np.clip(10.0 ** np.round(ends), 1e-3, 1e36))
+    ends = [math.log10(min(low / 10.0, C / 3.0)), math.log10(max(high * 100.0, C * 10.0))]
+    return 10.0 ** max(round(ends[0]), -3), 10.0 ** min(round(ends[1]), 36)
 
 
 def other_counts(source: Source, options: Options) -> dict[str, Fit]:

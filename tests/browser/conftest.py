@@ -16,11 +16,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "127.0.0.1"
 START_SECONDS = 60.0
+PAGE_PATIENCE = 60_000
+"""Milliseconds that a page may take to answer while other tests and trainings share the processors with it."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -34,6 +36,8 @@ FLAGS = (
 NO_HOST = re.compile(r"^(data|blob|about|chrome|devtools):")
 OWN_GUESSES = re.compile(r"/\w+/_stcore/(health|host-config)$")
 """On the address of an inner page, Streamlit's browser side first asks for these beneath it, and then at the root."""
+
+expect.set_options(timeout=PAGE_PATIENCE)
 
 
 def free_port() -> int:
@@ -183,7 +187,7 @@ def witness() -> Witness:
 def page(browser: Browser, witness: Witness) -> Iterator[Page]:
     """A fresh page of 1280x720, watched by `witness`; on failure nothing is left open."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PAGE_PATIENCE)
     opened = context.new_page()
     witness.watch(opened)
     try:

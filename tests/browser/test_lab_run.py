@@ -20,8 +20,6 @@ from tests.browser.conftest import AppServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-expect.set_options(timeout=20_000)
-
 PATIENCE = 90_000
 """Milliseconds for what waits on training: a smoke ladder takes about 20 s on an idle machine."""
 

@@ -13,9 +13,15 @@ from tests.browser.conftest import AppServer, Witness
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=20_000)
-
-PAGES = ("Calculator", "GPT-3 vs Chinchilla", "Beyond the optimum", "Synthetic demo", "Run on my Mac", "Talk check")
+PAGES = (
+    "Calculator",
+    "GPT-3 vs Chinchilla",
+    "Beyond the optimum",
+    "Fit your runs",
+    "Synthetic demo",
+    "Run on my Mac",
+    "Talk check",
+)
 STREAMLIT_PROBES = re.compile(r"/_stcore/(health|host-config)$")
 """Before it knows its base path, Streamlit's client asks for these below the page's own address, and is told 404."""
 
