@@ -1,8 +1,8 @@
 """How long fits take, and what they reach, beside the procedures that others use: all in one run on one machine.
 
-    python benchmarks/fit.py                                          # the published procedure, as SciPy runs it
-    python benchmarks/fit.py --python PATH --vpnls CHECKOUT           # and two packages, see --help
-    python benchmarks/fit.py --starts 450 --bootstrap 400 --cores 1   # quicker, and rougher
+    python benchmarks/fit.py                                             # the published procedure, as SciPy runs it
+    python benchmarks/fit.py --python PATH --vpnls CHECKOUT              # and two packages, see --help
+    python benchmarks/fit.py --starts 450 --bootstrap 400 --rounds 1     # quicker, and rougher
 
 Every objective is evaluated here, on the summed Huber loss of Hoffmann et al. 2022, whatever a solver says of itself.
 A ratio is the peer's time over ours, both measured on the same processors; ours is measured before and after each
@@ -12,215 +12,48 @@ peer. The published points are read from ../shared/data; without them a planted 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import functools
+import io
+import itertools
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
-
-from benchmarks.problems import BESIROGLU_FILE, Problem, besiroglu, planted, summed_huber, summed_squares
+from benchmarks.measure import KINDS, REFITS, Bench, NotHere, measure, ours_alone, peers
+from benchmarks.problems import BESIROGLU_FILE, besiroglu, planted
 from scaling_core.errors import InputError
-from scaling_core.fit import fit_law
-from scaling_core.fit.bootstrap import pair_counts
-from scaling_core.output import print_json, say, table
-from scaling_core.units import parse_quantity
+from scaling_core.output import print_json, say
 
-WORKER = ROOT / "benchmarks" / "worker.py"
-PEERS = ("scipy", "chinchilla", "vpnls")
 NOT_HERE = {
-    "scipy": "not installed: pip install scipy",
-    "chinchilla": "not installed: pip install chinchilla, in an environment of its own, and name it with --python",
-    "vpnls": "not found: name a built checkout with --vpnls, and with --python the interpreter it was built for",
+    "chinchilla": "not installed: pip install chinchilla in an environment of its own, and name its Python by --python",
+    "vpnls": "not found: name a built checkout by --vpnls, and by --python the Python that it was built with",
 }
 GRID_STARTS = 4500
-REFITS = 4000
-"""What a bootstrap of a peer is extrapolated to."""
-CHECKED = 40
-"""Replicates of ours that are solved once more from the global grid."""
+tell = functools.partial(print, flush=True)
 FIT_BUDGET, BOOTSTRAP_BUDGET = 0.015, 2.0
 """Seconds that the 240-point problem may take: its exact optimum, and 4,000 refits on two processors."""
-OURS, SQUARES = {"repeats": 30}, {"repeats": 30, "objective": "ls"}
-
-
-class NotHere(Exception):
-    """A peer that is not installed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Peer:
-    """One way in which a peer is run. squares: it minimises the sum of squared errors of the loss, not Huber's."""
-
-    label: str
-    kind: str
-    task: dict[str, Any]
-    parts: int = 1
-    squares: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
-    """What is asked: the problem, the interpreters, the sizes of everything."""
-
-    problem: Problem
-    python: str
-    vpnls: Path | None
-    starts: int
-    bootstrap: int
-    rounds: int
-    versions: dict[str, str] = field(default_factory=dict)
-
-    def ask(self, kind: str, task: dict[str, Any], cores: int) -> dict[str, Any]:
-        """What worker.py answers on `cores` processors; raises NotHere for a peer that is not installed."""
-        peer, points = kind in ("chinchilla", "vpnls"), self.problem.points
-        paths = [str(ROOT)] if not peer else [str(self.vpnls / "src"), str(self.vpnls)] if self.vpnls else []
-        threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        done = subprocess.run(
-            [self.python if peer else sys.executable, str(WORKER), kind],
-            input=json.dumps(
-                {"N": points.N.tolist(), "D": points.D.tolist(), "loss": points.loss.tolist(), "cores": cores, **task}
-            ),
-            env={
-                **os.environ,
-                **dict.fromkeys(threads, "1"),  # a fit is too small to share a product of matrices
-                "PYTHONPATH": os.pathsep.join(paths),
-                "BENCHMARK_CORES": str(cores),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 3 and peer:
-            raise NotHere(done.stderr.strip())
-        if done.returncode:
-            raise RuntimeError(f"{kind} failed: {done.stderr.strip()[-2000:]}")
-        answer: dict[str, Any] = json.loads(done.stdout)
-        if peer:
-            self.versions[kind] = ", ".join(f"{name} {version}" for name, version in answer["versions"].items())
-        return answer
-
-    def score(self, constants: dict[str, float], *, squares: bool) -> float:
-        """The objective that a fit is compared by."""
-        return (summed_squares if squares else summed_huber)(constants, self.problem.points)
-
-
-def peers(bench: Bench, names: list[str]) -> list[Peer]:
-    """Everything that is measured beside us."""
-    found = []
-    if "scipy" in names:
-        task = {"starts": bench.starts, "parts": bench.rounds}
-        found.append(Peer(label="SciPy L-BFGS-B, published grid", kind="scipy", task=task, parts=bench.rounds))
-    if "chinchilla" in names:
-        each = {"starts": bench.starts}
-        found += [
-            Peer(label="chinchilla, log-Huber", kind="chinchilla", task={**each, "scale": 1.0}),
-            Peer(label="chinchilla, log-Huber times 1e5", kind="chinchilla", task={**each, "scale": 1e5}),
-        ]
-    if "vpnls" in names:
-        rough, fine = {"repeats": 3, "resolution": 0.01}, {"repeats": 1, "resolution": 0.001}
-        found += [
-            Peer(label="vpnls grid 0.01, Huber", kind="vpnls", task={**rough, "method": "grid", "huber": True}),
-            Peer(label="vpnls grid 0.001, Huber", kind="vpnls", task={**fine, "method": "grid", "huber": True}),
-            Peer(
-                label="vpnls L-BFGS-B, squares",
-                kind="vpnls",
-                task={**rough, "method": "scipy", "huber": False},
-                squares=True,
-            ),
-        ]
-    return found
-
-
-def measure(bench: Bench, peer: Peer, cores: int) -> dict[str, Any]:
-    """One peer, ours before and after each of its parts: times, ratio, objectives. Raises NotHere."""
-    own = SQUARES if peer.squares else OURS
-    ours = [bench.ask("ours", own, cores)]
-    theirs = []
-    for part in range(peer.parts):
-        theirs.append(bench.ask(peer.kind, {**peer.task, "part": part}, cores))
-        ours.append(bench.ask("ours", own, cores))
-    seconds = sum(statistics.median(answer["seconds"]) for answer in theirs)
-    own_seconds = [second for answer in ours for second in answer["seconds"]]
-    reached = min(bench.score(answer["constants"], squares=peer.squares) for answer in theirs)
-    own_reached = max(bench.score(answer["constants"], squares=peer.squares) for answer in ours)
-    row = {
-        "peer": peer.label,
-        "cores": cores,
-        "seconds": seconds,
-        "ours_seconds": statistics.median(own_seconds),
-        "ours_least_seconds": min(own_seconds),
-        "ratio": seconds / statistics.median(own_seconds),
-        "objective": reached,
-        "ours_objective": own_reached,
-        "excess": reached / own_reached - 1.0,
-        "of": "squares" if peer.squares else "huber-log",
-        "starts": theirs[0].get("starts"),
-        "extrapolated_refits_seconds": seconds * REFITS,
-    }
-    if peer.kind == "scipy":
-        values = np.array([value for answer in theirs for value in answer["values"]])
-        row |= {
-            "starts": len(values),
-            "starts_within_1_percent_of_its_best": float((values <= 1.01 * np.nanmin(values)).mean()),
-            "starts_within_1_percent_of_ours": float((values <= 1.01 * own_reached).mean()),
-        }
-    return row
-
-
-def ours_alone(bench: Bench, cores: int) -> dict[str, Any]:
-    """Our bootstrap on `cores` processors in `rounds` rounds, and its replicates solved again from the global grid."""
-    points = bench.problem.points
-    sample = np.unique(np.linspace(0, bench.bootstrap - 1, min(CHECKED, bench.bootstrap)).round().astype(int)).tolist()
-    task = {**OURS, "bootstrap": bench.bootstrap, "sample": sample}
-    answers = [bench.ask("ours", task, cores) for _ in range(bench.rounds)]
-    ordered, counts = points.sorted(), pair_counts(len(points), bench.bootstrap, 0)
-    excess = []
-    for k, replicate in zip(sample, answers[0]["replicates"], strict=True):
-        drawn = ordered.subset(np.repeat(np.arange(len(points)), counts[k].astype(int)))
-        least = summed_huber(fit_law(drawn).constants, drawn)
-        excess.append(summed_huber(dict(zip(answers[0]["constants"], replicate, strict=True)), drawn) / least - 1.0)
-    fits = [second for answer in answers for second in answer["seconds"]]
-    whole = [answer["bootstrap_seconds"] for answer in answers]
-    return {
-        "cores": cores,
-        "fit_seconds": statistics.median(fits),
-        "fit_least_seconds": min(fits),
-        "objective": bench.score(answers[0]["constants"], squares=False),
-        "refits": bench.bootstrap,
-        "bootstrap_seconds": statistics.median(whole),
-        "bootstrap_least_seconds": min(whole),
-        "checked": len(excess),
-        "largest_excess": max(excess),
-        "warnings": answers[0]["warnings"],
-    }
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
+    """What the figures are measured on."""
+    name, cpuinfo = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if cpuinfo.exists():
         models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         name = models[0].split(":", 1)[1].strip() if models else name
-    from importlib.metadata import version
-
     return {
         "processor": name,
-        "cores": available(),
+        "processors": available(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "scipy": version("scipy"),
-        "load": os.getloadavg()[0],
     }
 
 
@@ -229,8 +62,172 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def seconds(value: float) -> str:
+def duration(seconds: float) -> str:
     """A time in a unit that suits it."""
-    if value < 1.0:
-        return f"{1e3 * value:.1f} ms"
-    return f"{value:.1f} s" if value < 600 else f"{value / 3600:.1f} h" if value < 2e5 else f"{value / 86400:.1f} days"
+    for limit, unit, name in ((1.0, 1e-3, "ms"), (600.0, 1.0, "s"), (36000.0, 60.0, "min"), (360000.0, 3600.0, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds / 86400.0:.3g} days"
+
+
+def on(cores: int) -> str:
+    """Processors, in words."""
+    return "one processor" if cores == 1 else f"{cores} processors"
+
+
+def tell_ours(row: dict[str, Any], optimum: float | None) -> None:
+    """Our own figures on so many processors."""
+    tell(
+        f"Ours on {on(row['cores'])}: exact fit {duration(row['fit_seconds'])} (median; least "
+        f"{duration(row['fit_least_seconds'])}), objective {row['objective']:.11g}; {row['refits']:,} refits "
+        f"{duration(row['bootstrap_seconds'])} (median; least {duration(row['bootstrap_least_seconds'])}); "
+        f"{row['checked']} are solved again from the global grid: at most {max(row['largest_excess'], 0.0):.1e} above."
+    )
+    for sentence in row["warnings"]:
+        tell(f"  {sentence}")
+    if optimum is not None:
+        tell(
+            f"  Budgets: objective at most {optimum}: {kept(row['objective'] <= optimum)}; a fit in "
+            f"{duration(FIT_BUDGET)}: {kept(row['fit_seconds'] <= FIT_BUDGET)}"
+            + (
+                f"; {REFITS:,} refits in {duration(BOOTSTRAP_BUDGET)} on two processors: "
+                f"{kept(row['bootstrap_seconds'] <= BOOTSTRAP_BUDGET)}."
+                if (row["cores"], row["refits"]) == (2, REFITS)
+                else "."
+            )
+        )
+
+
+def kept(yes: bool) -> str:
+    """Whether a budget is kept."""
+    return "kept" if yes else "MISSED"
+
+
+def tell_peer(row: dict[str, Any], own_refits: float | None) -> None:
+    """A peer beside us. own_refits: seconds that our own 4,000 refits took on as many processors."""
+    starts = f"{row['starts']:,} starts, " if row["starts"] else ""
+    tell(
+        f"{row['peer']}: ratio {row['ratio']:.4g} ({duration(row['seconds'])} against {duration(row['ours_seconds'])}; "
+        f"{starts}{on(row['cores'])}). {row['note']}"
+    )
+    tell(
+        f"  {row['of']} reached {row['objective']:.11g}, ours {row['ours_objective']:.11g}: "
+        f"{100 * row['excess']:+.2g}% from ours."
+    )
+    if "starts_within_1_percent_of_its_best" in row:
+        share = 100 * row["starts_within_1_percent_of_its_best"]
+        tell(f"  {share:.0f}% of its starts end within 1% of the best of them.")
+    beside = "" if own_refits is None else f"; ours took {duration(own_refits)}"
+    tell(
+        f"  {REFITS:,} refits would take {duration(row['refits_extrapolated_seconds'])} "
+        f"(extrapolated: {REFITS:,} times one fit, not measured){beside}."
+    )
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Time and objective of fits, ours and those of others, in one run on one machine."
+    )
+    parser.add_argument("--data", type=Path, default=BESIROGLU_FILE, help="the file of digitised points")
+    parser.add_argument("--problem", choices=("besiroglu", "planted"), help="by default what the data allow")
+    parser.add_argument("--peers", default=",".join(KINDS), help=f"some of {','.join(KINDS)}, or none")
+    parser.add_argument("--python", default=sys.executable, help="the Python in which the peers are installed")
+    parser.add_argument("--vpnls", type=Path, help="folder of a vpnls checkout, its extension built in place")
+    parser.add_argument("--starts", type=int, default=GRID_STARTS, help="starts of the peers' grids at most")
+    parser.add_argument("--bootstrap", type=int, default=REFITS, help="our refits")
+    parser.add_argument("--rounds", type=int, default=3, help="parts in which ours and the peers take turns")
+    parser.add_argument("--repeats", type=int, default=30, help="our fits in each of these parts")
+    parser.add_argument(
+        "--cores",
+        default=str(min(2, available())),
+        help="processors for the peers and us, such as 1,2; ours alone is also measured on one",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
+    given = parser.parse_args(words)
+    try:
+        given.cores = [int(word) for word in given.cores.split(",")]
+        given.peers = [] if given.peers == "none" else given.peers.split(",")
+    except ValueError:
+        parser.error("--cores must be numbers with commas between them, such as 1,2")
+    if not all(1 <= cores <= available() for cores in given.cores):
+        parser.error(f"--cores must lie between 1 and {available()} here")
+    if not set(given.peers) <= set(KINDS):
+        parser.error(f"--peers must be some of {','.join(KINDS)}, or none")
+    if min(given.starts, given.bootstrap, given.rounds, given.repeats) < 1:
+        parser.error("--starts, --bootstrap, --rounds and --repeats must be at least 1")
+    return given
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure and print; the exit status is 2 for a bad input and 0 otherwise, whatever the figures."""
+    given = arguments(words)
+    absent = given.data == BESIROGLU_FILE and not given.data.exists()
+    if absent and given.problem is None:
+        say("The published points are not in ../shared/data: a planted problem takes their place.")
+    try:
+        problem = planted() if given.problem == "planted" or (absent and not given.problem) else besiroglu(given.data)
+    except InputError as error:
+        say(str(error))
+        return 2
+    bench = Bench(
+        problem=problem,
+        python=given.python,
+        vpnls=given.vpnls,
+        starts=given.starts,
+        bootstrap=given.bootstrap,
+        rounds=given.rounds,
+        repeats=given.repeats,
+    )
+    try:
+        report = compare(bench, given)
+    finally:
+        bench.close()
+    if given.json:
+        print_json(report)
+    return 0
+
+
+def compare(bench: Bench, given: argparse.Namespace) -> dict[str, Any]:
+    """Measure everything, and tell of each as soon as it is measured unless one JSON object is asked for."""
+    begun, load, here, problem = time.perf_counter(), os.getloadavg()[0], machine(), bench.problem
+    with contextlib.redirect_stdout(io.StringIO() if given.json else sys.stdout):
+        tell(
+            f"The {problem.name} problem: {len(problem.points)} runs, summed Huber loss of log residuals, delta 1e-3.\n"
+            f"{here['processor']}, {on(here['processors'])}, {here['system']}, Python {here['python']}, NumPy "
+            f"{here['numpy']}, SciPy {here['scipy']}.\n",
+        )
+        ours: list[dict[str, Any]] = []
+        for cores in sorted({1, *given.cores}):
+            ours.append(ours_alone(bench, cores))
+            tell_ours(ours[-1], problem.optimum)
+        refits = {row["cores"]: row["bootstrap_seconds"] for row in ours if row["refits"] == REFITS}
+        rows: list[dict[str, Any]] = []
+        missing = {}
+        for kind in given.peers:
+            try:
+                if kind == "vpnls" and given.vpnls is None and given.python == sys.executable:
+                    raise NotHere
+                for peer, cores in itertools.product(peers(bench, kind), given.cores):
+                    rows.append(measure(bench, peer, cores))
+                    tell_peer(rows[-1], refits.get(cores))
+            except NotHere:
+                missing[kind] = NOT_HERE[kind]
+                tell(f"{kind}: {NOT_HERE[kind]}.")
+        took, loads = time.perf_counter() - begun, [load, os.getloadavg()[0]]
+        tell(f"\nIn {duration(took)}; load average {loads[0]:.1f} before and {loads[1]:.1f} after.")
+    return {
+        "problem": problem.name,
+        "runs": len(problem.points),
+        "machine": here,
+        "load": loads,
+        "ours": ours,
+        "peers": rows,
+        "versions": bench.versions,
+        "missing": missing,
+        "seconds": took,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

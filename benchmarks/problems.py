@@ -57,9 +57,7 @@ def besiroglu_points(path: Path = BESIROGLU_FILE) -> RunPoints:
 
 def planted_points(*, sizes: int = 8, horizons: int = 10, noise: float = 0.005, seed: int = 0) -> RunPoints:
     """sizes x horizons runs on the law of Besiroglu et al. 2024, with normal noise of that sd in log loss."""
-    N, D = (
-        axis.ravel() for axis in np.meshgrid(np.geomspace(5e7, 1e10, sizes), np.geomspace(1e9, 3e11, horizons))
-    )
+    N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(5e7, 1e10, sizes), np.geomspace(1e9, 3e11, horizons)))
     loss = 1.81686 + 482.006 * N**-0.34781 + 2085.43 * D**-0.36585
     return RunPoints.of(N=N, D=D, loss=loss * np.exp(noise * np.random.default_rng(seed).standard_normal(N.size)))
 
@@ -77,7 +75,11 @@ def planted() -> Problem:
 
 def residuals(constants: Mapping[str, float], points: RunPoints) -> FloatArray:
     """log Lhat - log L of each run under L = E + A / N^alpha + B / D^beta, shape (n,)."""
-    law = constants["E"] + constants["A"] / points.N ** constants["alpha"] + constants["B"] / points.D ** constants["beta"]
+    law = (
+        constants["E"]
+        + constants["A"] / points.N ** constants["alpha"]
+        + constants["B"] / points.D ** constants["beta"]
+    )
     return np.asarray(np.log(law) - np.log(points.loss))
 
 

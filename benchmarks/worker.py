@@ -1,9 +1,9 @@
-"""One measurement in a process of its own: the task as JSON on stdin, what came of it as JSON on stdout.
+"""Measurements in a process of their own: each line of stdin is a task in JSON, each line of stdout what came of it.
 
-    python benchmarks/worker.py scipy <task.json
+    python benchmarks/worker.py scipy <tasks
 
-A process for each, so that all are given the same processors from the start, and so that a peer may be installed in
-another environment than this project's. `ours` needs the project's folder on PYTHONPATH; the peers need only NumPy
+A process for each peer, so that all are given the same processors from the start, and so that a peer may be installed
+in another environment than this project's. `ours` needs the project's folder on PYTHONPATH; the peers need only NumPy
 and themselves, and are called as their own documentation shows.
 """
 
@@ -63,7 +63,7 @@ def ours(task: Task) -> Task:
     for _ in range(3):
         fit.fit_law(points, objective=objective)
     seconds, found = timed(lambda: fit.fit_law(points, objective=objective), task["repeats"])
-    answer = {"seconds": seconds, "constants": {name: found.constants[name] for name in NAMES}}
+    answer: Task = {"seconds": seconds, "constants": {name: found.constants[name] for name in NAMES}}
     if task.get("bootstrap"):
         fit.fit_law(points, bootstrap=32, resampling="pairs")
         whole, found = timed(lambda: fit.fit_law(points, bootstrap=task["bootstrap"], resampling="pairs", seed=0), 1)
@@ -96,7 +96,7 @@ def chosen_starts(count: int, part: int, parts: int) -> np.ndarray:
     """`count` starts spread over the grid, and of these every `parts`-th from `part` on."""
     grid = np.array(list(itertools.product(*GRID)))
     spread = np.unique(np.linspace(0, len(grid) - 1, min(count, len(grid))).round().astype(int))
-    return grid[spread][part::parts]
+    return np.asarray(grid[spread][part::parts])
 
 
 def scipy(task: Task) -> Task:
@@ -171,15 +171,15 @@ def versions(kind: str) -> dict[str, str]:
 
 
 def main(kind: str) -> int:
-    """The exit status: 0 with an answer, 3 where the peer is not installed."""
-    task = json.load(sys.stdin)
-    try:
-        with quiet():
-            answer = KINDS[kind](task)
-    except ModuleNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 3
-    print(json.dumps({**answer, "versions": versions(kind)}))
+    """The exit status: 0 once there are no more tasks, 3 where the peer is not installed."""
+    for line in sys.stdin:
+        try:
+            with quiet():
+                answer = KINDS[kind](json.loads(line))
+        except ModuleNotFoundError as error:
+            print(error, file=sys.stderr)
+            return 3
+        print(json.dumps({**answer, "versions": versions(kind)}), flush=True)
     return 0
 
 

@@ -9,9 +9,11 @@ from scaling_core.ui.fit_controls import controls
 from scaling_core.ui.fit_save import saved_block
 from scaling_core.ui.fit_source import pick_source
 from scaling_core.ui.fit_view import law_view
+from scaling_core.ui.fit_words import styles
 from scaling_core.ui.page import note, page, section
 
 with page("fit") as theme:
+    st.html(styles())
     with st.sidebar:
         source, problem = pick_source()
         options = controls(source)

@@ -16,7 +16,15 @@ from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, 
 from scaling_core.ui.fit_save import optima_csv
 from scaling_core.ui.fit_source import Source, training_curves
 from scaling_core.ui.fit_tables import allocation_table, built_table, optima_table
-from scaling_core.ui.fit_words import allocation_detail, allocation_sentence, opening
+from scaling_core.ui.fit_words import (
+    allocation_detail,
+    allocation_line,
+    allocation_sentence,
+    caution,
+    interval_figures,
+    opening,
+    optimum_figures,
+)
 from scaling_core.ui.fit_work import Options, allocation, budgets, choose
 from scaling_core.ui.page import note, section
 from scaling_core.units import format_flops
@@ -44,12 +52,13 @@ def allocation_view(source: Source, options: Options, theme: Theme) -> None:
     second: Method = "parabola" if options.method == "profile" else "profile"
     other = None if envelope else allocation(runs, replace(options, method=second))
     beside = other if isinstance(other, AllocationFit) and other.method != fit.method else None
-    head = st.container()
-    C = compute_input(source, runs.taken)
-    with head:
-        opening(allocation_sentence(fit, source), allocation_detail(source, fit, C))
-        for sentence in fit.warnings:
-            note(sentence, kind="warning")
+    opening(allocation_sentence(fit, source), allocation_detail(source, fit), allocation_line(source, fit))
+    caution(fit.warnings)
+    left, right = st.columns([1, 3.4], gap="medium", vertical_alignment="center")
+    with left:
+        C = compute_input(source, runs.taken)
+    with right:
+        interval_figures(optimum_figures(allocation_path(fit, np.array([C]), "")))
 
     def make() -> Figure:
         return envelope_chart(runs.taken, fit, theme) if envelope else budgets_chart(runs.taken, fit, beside, theme)

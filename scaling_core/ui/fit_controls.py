@@ -74,7 +74,8 @@ def controls(source: Source) -> Options:
         method = choice_input("Minimum of each budget", "fit.method", METHOD_NAMES)
         options = replace(options, method=cast("Method", method))
     else:
-        warmup = number_input("Start of each run left out", "fit.warmup", 0.1, minimum=0.0, maximum=0.9)
+        start, key = (0.0, "fit.warmup.example") if source.simulated else (0.1, "fit.warmup")
+        warmup = number_input("Share of each run left out at its start", key, start, minimum=0.0, maximum=0.9)
         options = replace(options, warmup=warmup)
     options = _rows(source, options)
     return _intervals(source, options)

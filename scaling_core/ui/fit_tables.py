@@ -10,7 +10,7 @@ import streamlit as st
 from scaling_core.catalog import Preset
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit
-from scaling_core.fit.validation import Validation
+from scaling_core.fit.validation import Step, Validation
 from scaling_core.laws import Law, PowerLaw, form_of
 from scaling_core.library import all_laws
 from scaling_core.optimum import exponents, optimal_for_compute
@@ -32,7 +32,7 @@ def compare_with() -> list[Preset]:
         "Compared with",
         list(known),
         default=[id for id in COMPARED if id in known],
-        format_func=lambda id: known[id].name if id in known else str(id),
+        format_func=lambda id: short_name(known[id]) if id in known else str(id),
         key="fit.compare",
         max_selections=MOST_COMPARED,
         persist_state="session",
@@ -141,15 +141,19 @@ def validation_table(found: Validation) -> None:
     rows = []
     if (out := found.left_out) is not None:
         rows.append(["each run, by all others", str(len(out.error)), _percent(out.median), _percent(out.worst), "", ""])
-    steps = [("the runs of most compute, by the others", found.largest)] if found.largest is not None else []
-    steps += [(f"runs {step.factor:g}x beyond the largest fitted", step) for step in found.steps]
-    for name, step in steps:
-        promised = "" if step.promised is None else f"{step.promised:.0%}, {'kept' if step.kept else 'not kept'}"
-        covered = "" if step.covered is None else f"{step.covered:.0%}"
-        rows.append([name, str(step.runs), _percent(step.median), _percent(step.worst), covered, promised])
-    for factor in found.missing:
-        rows.append([f"runs {factor:g}x beyond the largest fitted", "none", "", "", "", ""])
+    if (top := found.largest) is not None:
+        rows.append(_step("the runs of most compute, by the others", top))
+    by_factor = {step.factor: step for step in found.steps}
+    for factor in sorted([*by_factor, *found.missing]):
+        name = f"runs {factor:g}x beyond the largest fitted"
+        rows.append(_step(name, by_factor[factor]) if factor in by_factor else [name, "none", "", "", "", ""])
     _table(["predicted without being fitted", "runs", "median error", "worst", "in the interval", "promised"], rows)
+
+
+def _step(name: str, step: Step) -> list[str]:
+    promised = "" if step.promised is None else f"{step.promised:.0%}, {'kept' if step.kept else 'not kept'}"
+    covered = "" if step.covered is None else f"{step.covered:.0%}"
+    return [name, str(step.runs), _percent(step.median), _percent(step.worst), covered, promised]
 
 
 def _percent(share: float) -> str:

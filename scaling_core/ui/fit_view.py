@@ -18,6 +18,7 @@ from scaling_core.ui.fit_tables import built_table, compared, constants_table, v
 from scaling_core.ui.fit_words import (
     about_counts,
     before_numbers,
+    caution,
     fitted_detail,
     fitted_line,
     fitted_sentence,
@@ -65,8 +66,7 @@ def law_view(source: Source, options: Options, theme: Theme) -> None:
         C, optimum = _optimum(source, outcome, result)
         path = path_of(outcome.key, *budgets(result.points, C), result)
     with words:
-        for sentence in before_numbers(result, optimum):
-            note(sentence, kind="warning")
+        caution(before_numbers(result, optimum))
     _main(outcome, result, shown, path, optimum, theme)
     laws: Sequence[Preset] = ()
     _left_over(outcome, result, shown, theme)

@@ -16,7 +16,7 @@ from scaling_core.ui.fit_source import COUNTS, PLANTED, Source
 from scaling_core.ui.fit_work import Chosen, Options
 from scaling_core.ui.talk import formula
 from scaling_core.ui.words import listed, ratio
-from scaling_core.units import format_flops, format_loss, format_quantity
+from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 from scaling_core.viz.fit_path import Path
 from scaling_core.viz.fit_runs import Fit
@@ -43,14 +43,14 @@ def law_text(law: AnyLaw) -> str:
     if isinstance(law, PowerLaw):
         if law.offset == 0:
             return f"L = ({scientific(law.scale)}/{law.variable})^{law.exponent:.3g}"
-        return f"L = {number(law.offset)} + {number(law.scale**law.exponent)}/{law.variable}^{law.exponent:.3g}"
+        return f"L = {number(law.offset)} + {number(law.scale**law.exponent)}/{law.variable}^{law.exponent:.3f}"
     if isinstance(law, KaplanJointLaw):
         N, D = format_quantity(law.N_c), format_quantity(law.D_c)
-        return f"L = [({N}/N)^{law.alpha_N / law.alpha_D:.3g} + {D}/D]^{law.alpha_D:.3g}"
+        return f"L = [({N}/N)^{law.alpha_N / law.alpha_D:.3f} + {D}/D]^{law.alpha_D:.3f}"
     prime = "′" if isinstance(law, MuennighoffLaw) else ""
     base = law.base if isinstance(law, MuennighoffLaw) else law.chinchilla if isinstance(law, GadreLaw) else law
     text = (
-        f"L = {number(base.E)} + {number(base.A)}/N{prime}^{base.alpha:.3g} + {number(base.B)}/D{prime}^{base.beta:.3g}"
+        f"L = {number(base.E)} + {number(base.A)}/N{prime}^{base.alpha:.3f} + {number(base.B)}/D{prime}^{base.beta:.3f}"
     )
     if isinstance(law, MuennighoffLaw):
         text += f" with R_D* = {number(law.R_D_star)}, R_N* = {number(law.R_N_star)}"
@@ -70,12 +70,17 @@ def opening(sentence: str, detail: str, line: str = "") -> None:
 
 
 def about_source(source: Source) -> str:
-    """What the runs are, before anything is said of them; simulated ones are said to be."""
+    """That the runs are simulated, where they are, before anything is said of them."""
+    return "These runs are simulated: no model was trained. " if source.simulated else ""
+
+
+def named_source(source: Source) -> str:
+    """Where the runs are from, for small print."""
     if not source.simulated:
-        return ""
+        return f"Runs: {source.name}."
     return (
-        f"These runs are simulated: no model was trained. They are {source.name.removeprefix('simulated from ')} with "
-        f"{100 * PLANTED.noise:g}% noise, {PLANTED.n_sizes} sizes by {PLANTED.n_horizons} horizons. "
+        f"Runs: {source.name}, with {100 * PLANTED.noise:g}% noise, {PLANTED.n_sizes} sizes by {PLANTED.n_horizons} "
+        "horizons."
     )
 
 
@@ -86,19 +91,21 @@ def fitted_sentence(source: Source, result: Fit) -> str:
 
 
 def fitted_detail(source: Source, result: Fit) -> str:
-    """How the optimum grows, and how far the runs scatter about the law."""
+    """How the optimum grows; for a law in one variable, how far the runs scatter about it."""
     text = about_source(source)
     if result.exponents:
         a, b = result.exponents["a"], result.exponents["b"]
         text += f"The best size grows as C^{a:.3f}{_range(result.exponent_intervals.get('a'), 3)}, "
-        text += f"the best tokens as C^{b:.3f}{_range(result.exponent_intervals.get('b'), 3)}. "
+        text += f"the best tokens as C^{b:.3f}{_range(result.exponent_intervals.get('b'), 3)}."
+        return text
+    return f"{text}The runs scatter by {_scatter(result)} about the law."
+
+
+def _scatter(result: Fit) -> str:
+    """The residual standard deviation, in percent of the loss or in the loss."""
     if result.objective == "ls":
-        return f"{text}Runs scatter by {result.scale:.2g} in the loss about the law."
-    return f"{text}Runs scatter by {_share(result.scale)} about the law."
-
-
-def _share(x: float) -> str:
-    return f"{100 * x:.2g}%" if x >= 1e-5 else "less than 0.001%"
+        return f"{result.scale:.2g} nats"
+    return f"{100 * result.scale:.2g}%" if result.scale >= 1e-5 else "less than 0.001%"
 
 
 def _range(pair: tuple[float, float] | None, digits: int) -> str:
@@ -118,7 +125,7 @@ def fitted_line(source: Source, result: Fit, options: Options) -> str:
         how += f", {INTERVAL_NAMES[result.interval_method].lower()}"
     count = source.table.count
     counted = f"; N counts {COUNTS.get(count, count)}" if count and count != "params" else ""
-    return f"{how}{counted}. Runs: {source.name}."
+    return f"{named_source(source)} {how}; runs scatter by {_scatter(result)}{counted}."
 
 
 def before_numbers(result: Fit, optimum: Path | None) -> list[str]:
@@ -134,7 +141,7 @@ def about_rows(source: Source, runs: Chosen, left_out: RunPoints | None) -> list
     """How the table was read, and which runs are not fitted."""
     table, said = source.table, list(source.table.notes)
     if table.skipped_count:
-        first = " ".join(f"Line {line}: {reason}" for line, reason in table.skipped[:3])
+        first = " ".join(f"{reason[0].upper()}{reason[1:]}" for _, reason in table.skipped[:3])
         more = f" And {table.skipped_count - 3} more." if table.skipped_count > 3 else ""
         rows = "1 row was" if table.skipped_count == 1 else f"{table.skipped_count} rows were"
         said.insert(0, f"{rows} left out, since they cannot be read. {first}{more}")
@@ -174,6 +181,20 @@ def optimum_figures(optimum: Path) -> list[tuple[str, str, str]]:
     return figures
 
 
+def styles() -> str:
+    """The few styles that only this page needs."""
+    return (
+        "<style>.sl-answer sup, .sl-section sup { font-size: .62em; line-height: 0; vertical-align: .55em; }"
+        ".sl-answer sub { font-size: .7em; line-height: 0; } .sl-gap + .sl-gap { margin-top: .5rem; }</style>"
+    )
+
+
+def caution(sentences: Sequence[str]) -> None:
+    """What must not be overlooked, one sentence below the other."""
+    if sentences:
+        st.html("".join(f"<p class='sl-note sl-warning sl-gap'>{html.escape(one)}</p>" for one in sentences))
+
+
 def interval_figures(rows: Sequence[tuple[str, str, str]]) -> None:
     """A row of large numbers, each under its label and above its interval."""
     blocks = "".join(
@@ -191,20 +212,28 @@ def allocation_sentence(fit: AllocationFit, source: Source) -> str:
     simulated = "simulated " if source.simulated else ""
     if fit.approach == "isoflop":
         return f"N* grows as C^{a:.3f} and D* as C^{b:.3f}, from {len(fit.used)} budgets of {simulated}runs."
-    return f"N* grows as C^{a:.3f} and D* as C^{b:.3f}, from the envelope of {fit.n} training runs."
+    runs = simulated or "training "
+    return f"N* grows as C^{a:.3f} and D* as C^{b:.3f}, from the envelope of {fit.n} {runs}runs."
 
 
-def allocation_detail(source: Source, fit: AllocationFit, C: float) -> str:
-    """The intervals of the exponents and what this means at one budget."""
-    best = fit.optimum(C)
-    low, high = format_quantity(float(best.N_low)), format_quantity(float(best.N_high))
-    spread = f" ({low} to {high})" if low != high else ""
-    exponents = _range(fit.exponent_intervals.get("a"), 3).strip(" ()")
-    between = f"The exponent of N* lies between {exponents.replace(' to ', ' and ')}. " if exponents else ""
-    return (
-        f"{about_source(source)}{between}At {format_flops(C)} the best is {format_quantity(float(best.N))} "
-        f"parameters{spread} on {format_quantity(float(best.D))} tokens."
-    )
+def allocation_detail(source: Source, fit: AllocationFit) -> str:
+    """The interval of the exponent, and what it rests on."""
+    text = about_source(source)
+    if (pair := fit.exponent_intervals.get("a")) is not None:
+        text += f"The exponent of N* lies between {pair[0]:.3f} and {pair[1]:.3f}. "
+    return f"{text}The loss itself is not described: this says how to spend compute, not what it buys."
+
+
+def allocation_line(source: Source, fit: AllocationFit) -> str:
+    """Small print: how the minima were found, and how the interval came about."""
+    how = {"profile": "Minima by profiles", "parabola": "Minima by parabolas", "interpolate": "Minima by splines"}
+    line = how.get(fit.method, "Lower envelope of the training curves")
+    if fit.replicates is not None:
+        way = {"pairs": "sizes drawn again", "cluster": "runs drawn again"}.get(
+            fit.resampling or "", "noise drawn again"
+        )
+        line += f"; {100 * fit.level:.0f}% intervals from {len(fit.replicates):,} refits, {way}, plain percentiles"
+    return f"{named_source(source)} {line}."
 
 
 def validation_sentence(found: Validation) -> str:

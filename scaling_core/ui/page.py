@@ -105,6 +105,8 @@ def _css(theme: Theme) -> str:
 [data-testid="stMainBlockContainer"] {{ padding: 4.5rem 2.5rem 3rem; max-width: 112rem; }}
 [data-testid="stElementContainer"]:has(style) {{ display: none; }}
 [class*="st-key-plot-area-"] {{ overflow: hidden; }}
+[data-testid="stToolbar"] div:has(> [data-testid="stToolbarActions"]) {{ min-width: 3rem; position: relative; }}
+[data-testid="stToolbar"] [data-testid="stStatusWidget"] {{ position: absolute; right: 0; top: 100%; }}
 @media (min-height: 900px) {{
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
     height: 46vh !important; flex-basis: 46vh !important; }}

@@ -19,8 +19,8 @@ from scaling_core.viz.labels import datum, halo_text
 from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
-HEIGHT = 400
-WIDTH, PLOT = 780.0, 330.0
+HEIGHT = 345
+WIDTH, PLOT = 780.0, 275.0
 """Pixels of the plot without its axes, for which labels are laid out; a wider page only spreads them further."""
 MOST_CURVES = 7
 
@@ -47,6 +47,7 @@ def law_chart(
     plane = Plane(x=x_domain, y=y_domain, width=WIDTH, height=PLOT)
     far = runs[runs.kind.isin(("far", "left out"))]
     far = far.reindex(far.off.abs().sort_values(ascending=False).index).head(MOST_NAMED)
+    outliers = plane.named(far[["x", "y", "name"]], size=theme.mark_size - 1, runs=runs)
     starts = lines.groupby("line", sort=False).head(1)
     return Figure(
         template=_law_template(theme, x),
@@ -59,9 +60,10 @@ def law_chart(
                 radius=1.0,
                 runs=runs,
                 segments=plane.pieces(lines, frontier.drop(columns="part")),
+                others=outliers,
             ),
             "frontier": frontier,
-            "far": plane.named(far[["x", "y", "name"]], size=theme.mark_size - 1, runs=runs),
+            "far": outliers,
             "chosen": _chosen(chosen, plane, frontier, theme),
         },
         values={

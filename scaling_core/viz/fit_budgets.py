@@ -51,7 +51,8 @@ def budgets_chart(points: RunPoints, fit: AllocationFit, other: AllocationFit | 
         curves.append(_curves(other, again, "other"))
         minima.append(_minima(other, again, "other"))
     lines, best = pd.concat(curves, ignore_index=True), pd.concat(minima, ignore_index=True)
-    x_domain, y_domain = log_domain(runs.x.to_list()), loss_domain([*runs.y, *best.y])
+    x_domain = log_domain([float(runs.x.min()), 2.5 * float(runs.x.max())])
+    y_domain = loss_domain([*runs.y, *best.y])
     plane = Plane(x=x_domain, y=y_domain, width=WIDTH, height=PLOT)
     own = lines[lines.kind == "own"]
     starts = own.groupby("line", sort=False).tail(1)

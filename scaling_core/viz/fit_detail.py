@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling_core.fit import joint_region
 from scaling_core.laws import form_of
-from scaling_core.viz.axes import Domain, axis_values, linear_x, linear_y, log_domain, log_x, nice_domain
+from scaling_core.viz.axes import Domain, axis_values, linear_ticks, linear_x, linear_y, log_domain, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import run_marks
 from scaling_core.viz.fit_runs import AXES, MOST_NAMED, Fit, Plane, Shown, runs_frame
@@ -33,6 +33,8 @@ SIGNS = {
 }
 """How constants are written; others by their own names."""
 MOST_REPLICATES = 600
+LEAST_BAND = 1e-3
+"""Percent: runs without any noise are drawn on an axis of this width, and not of none."""
 Against = Literal["N", "D", "C"]
 
 
@@ -49,9 +51,9 @@ def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme) ->
     """
     frame = runs_frame(result, shown, theme)
     runs = frame.assign(x=frame[against], off=100.0 * frame.off)
-    band = 2.0 * 1.4826 * float(np.median(np.abs(runs.off[runs.kind == "fitted"])))
+    band = max(2.0 * 1.4826 * float(np.median(np.abs(runs.off[runs.kind == "fitted"]))), LEAST_BAND)
     near = runs.off[runs.kind.isin(("fitted", "held out"))]
-    limit = max(2.5 * band, 1.1 * float(near.abs().max()), 1e-6)
+    limit = max(2.5 * band, 1.1 * float(near.abs().max()))
     x_domain = log_domain(runs.x.to_list())
     y_domain = nice_domain([*runs.off.clip(-limit, limit), band, -band], margin=0.08)
     low, high = y_domain
@@ -132,7 +134,7 @@ def joint_chart(
         return None
     names = list(result.constants)
     x, y = (result.replicates[:, names.index(name)] for name in pair)
-    if min(float(np.ptp(x)), float(np.ptp(y))) <= 0:
+    if any(float(np.ptp(v)) < 1e-6 * float(np.abs(v).mean()) + 1e-9 for v in (x, y)):
         return None
     outline = joint_region(x, y, result.level)
     some = slice(None, None, -(-len(x) // MOST_REPLICATES))
@@ -160,7 +162,11 @@ def joint_chart(
                 size=theme.mark_size,
             ),
         },
-        values={**axis_values("x", x_domain, log=False), **axis_values("y", y_domain, log=False)},
+        values={
+            **axis_values("x", x_domain, log=False),
+            "x_ticks": linear_ticks(x_domain, about=4),
+            **axis_values("y", y_domain, log=False),
+        },
     )
 
 

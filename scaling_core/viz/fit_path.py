@@ -19,17 +19,17 @@ from scaling_core.optimum import Band, frontier, optimum_band
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.fit_runs import Fit
-from scaling_core.viz.labels import halo_text, spread, to_pixels
+from scaling_core.viz.fit_runs import Fit, Plane
+from scaling_core.viz.labels import datum, halo_text, spread, to_pixels
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
-HEIGHT = 400
-_PLOT = 330.0
+HEIGHT = 345
+_WIDTH, _PLOT = 690.0, 280.0
 Quantity = Literal["N", "D", "ratio"]
 QUANTITIES: dict[Quantity, tuple[str, str]] = {
     "N": ("Best size", "Best parameters N*"),
     "D": ("Best tokens", "Best tokens D*"),
-    "ratio": ("Tokens per parameter", "Best tokens per parameter D*/N*"),
+    "ratio": ("Ratio D/N", "Best tokens per parameter D*/N*"),
 }
 """What may be drawn: its name in the choice, and on the axis."""
 POINTS = 61
@@ -168,6 +168,7 @@ def path_chart(
     inside = (max(measured[0], x_domain[0]), min(measured[1], x_domain[1]))
     first, at = own[0], float(np.clip(C, *x_domain))
     value = float(np.exp(np.interp(math.log(at), np.log(first.C), np.log(first.of(quantity)[0]))))
+    plane = Plane(x=x_domain, y=y_domain, width=_WIDTH, height=_PLOT)
     return Figure(
         template=_path_template(theme, quantity),
         data={
@@ -175,7 +176,11 @@ def path_chart(
             "names": _names(whole, x_domain, y_domain),
             "range": pd.DataFrame({"x": [inside[0]], "x2": [inside[1]], "y": [y_domain[0]], "text": ["your runs"]}),
             "points": points,
-            "chosen": pd.DataFrame({"x": [at], "y": [value], "text": [format_quantity(value)]}),
+            "chosen": plane.named(
+                pd.DataFrame({"x": [at], "y": [value], "name": [format_quantity(value)]}),
+                size=theme.mark_size + 1,
+                segments=plane.pieces(whole[["x", "y", "line"]]),
+            ),
         },
         values={**axis_values("x", x_domain, kind="flops"), **axis_values("y", y_domain)},
     )
@@ -225,6 +230,7 @@ def _path_template(theme: Theme, quantity: Quantity) -> AltairChart:
     points = alt.Chart(alt.NamedData("points")).encode(x)
     chosen = alt.Chart(alt.NamedData("chosen")).encode(x, y)
     shaded = alt.Chart(alt.NamedData("range"))
+    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
     return themed(
         alt.layer(
             shaded.mark_rect(color=theme.surface, opacity=0.9, clip=True).encode(x, x2="x2:Q"),
@@ -249,8 +255,8 @@ def _path_template(theme: Theme, quantity: Quantity) -> AltairChart:
                 clip=True, filled=True, shape="diamond", size=1.8 * theme.point_size, color=theme.accent, opacity=1,
                 stroke=theme.background, strokeWidth=1.5,
             ),
-            *halo_text(chosen.encode(text="text:N"), theme, dy=-20, color=theme.accent, clip=True),
-            *halo_text(names, theme, align="left", dx=8, dy=alt.ExprRef(expr="datum.dy")),
+            *halo_text(chosen.encode(text="name:N"), theme, size=theme.mark_size + 1, color=theme.accent, **place),
+            *halo_text(names, theme, align="left", dx=8, dy=datum("dy")),
         ).properties(height=HEIGHT, width="container"),
         theme,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from scaling_core.fit.repeated_result import RepeatedFit
 from scaling_core.laws import MuennighoffLaw, PowerLaw
 from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz.axes import Domain
-from scaling_core.viz.labels import named_points, to_pixels
+from scaling_core.viz.labels import named_points, text_width, to_pixels
 from scaling_core.viz.theme import Theme, mix
 
 MOST_DRAWN = 2_000
@@ -163,9 +163,13 @@ class Plane:
         size: float,
         runs: pd.DataFrame | None = None,
         segments: Sequence[Segment] = (),
+        others: pd.DataFrame | None = None,
         **more: Any,
     ) -> pd.DataFrame:
-        """A frame with columns x, y, name, and the place of each name, clear of the runs (x, y) and the segments."""
+        """A frame with columns x, y, name, and the place of each name.
+
+        It keeps clear of the runs (x, y), of the segments, and of the names that `others` has placed.
+        """
         anchors = self.at(frame)
         return named_points(
             anchors,
@@ -174,7 +178,10 @@ class Plane:
             width=self.width,
             height=self.height,
             size=size,
-            obstacles=[] if runs is None else self._boxes(runs, anchors),
+            obstacles=[
+                *([] if runs is None else self._boxes(runs, anchors)),
+                *([] if others is None else self._taken(others, size)),
+            ],
             segments=segments,
             **more,
         )
@@ -187,3 +194,13 @@ class Plane:
         apart = np.abs(cells[:, None, :] - np.array(anchors))
         near = ((apart[:, :, 0] < 140.0) & (apart[:, :, 1] < 50.0)).any(axis=1)
         return [(x - 6, y - 6, x + 6, y + 6) for x, y in cells[near].tolist()]
+
+    def _taken(self, names: pd.DataFrame, size: float) -> list[Segment]:
+        """The boxes of names that are placed."""
+        boxes = []
+        for (x, y), row in zip(self.at(names), names.to_dict("records"), strict=True):
+            wide = text_width(row["name"], size)
+            left = x + row["dx"] - {"left": 0.0, "right": wide}.get(row["align"], wide / 2.0)
+            middle = y + row["dy"]
+            boxes.append((left, middle - 0.6 * size, left + wide, middle + 0.6 * size))
+        return boxes

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.problems import BESIROGLU_FILE, besiroglu_points, summed_huber
 from scaling_core.catalog import model, preset, presets
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
-from scaling_core.laws import GadreLaw, Law, MuennighoffLaw, PowerLaw
+from scaling_core.laws import GadreLaw, MuennighoffLaw, PowerLaw
 from scaling_core.optimum import exponents, judge, optimal_for_compute, optimal_for_loss, twenty_to_one
 from scaling_core.units import format_duration
 
@@ -53,21 +53,10 @@ def test_the_exact_optimum_is_a_law_of_its_own_beside_the_published_one(shared_d
     assert {name: round(exact.constants[name], places) for name, places in digits.items()} == {
         "E": 1.81722, "A": 477.826, "B": 2143.417, "alpha": 0.347310, "beta": 0.367172
     }  # fmt: skip
-    rows = []
-    with (shared_data / "epoch_chinchilla_svg_extracted_data.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            if all(row[name] for name in ("Model Size", "Training FLOP", "loss")):
-                rows.append([float(row[name]) for name in ("Model Size", "Training FLOP", "loss")])
-    table = np.array(rows)
-    N, C, loss = table[np.argsort(table[:, 2])[:-5]].T
-    assert len(N) == 240
-
-    def objective(law: Law) -> float:
-        miss = np.abs(np.log(loss) - np.log(law.loss(N, C / (6 * N))))
-        return float(np.where(miss <= 1e-3, 0.5 * miss**2, 1e-3 * (miss - 0.5e-3)).sum())
-
-    assert objective(exact) <= 0.00101827402
-    assert objective(published) == pytest.approx(0.00101875, abs=5e-9)
+    points = besiroglu_points(shared_data / BESIROGLU_FILE.name)
+    assert len(points) == 240
+    assert summed_huber(exact.constants, points) <= 0.00101827402
+    assert summed_huber(published.constants, points) == pytest.approx(0.00101875, abs=5e-9)
     errors = {"E": 0.0257, "A": 124.5, "B": 1293.3, "alpha": 0.0154, "beta": 0.0206}
     assert all(abs(exact.constants[name] - published.constants[name]) < se for name, se in errors.items())
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from benchmarks.problems import BESIROGLU_FILE, besiroglu_points
 from scaling_core.fit import RunPoints, fit_law
 from scaling_core.fit.objective import huber
 
 
 @pytest.fixture(scope="module")
 def points(shared_data: Path) -> RunPoints:
-    """The 240 points of Besiroglu et al. 2024: rows with missing values and the five highest losses left out."""
-    rows = []
-    with (shared_data / "epoch_chinchilla_svg_extracted_data.csv").open() as file:
-        for row in csv.DictReader(file):
-            try:
-                rows.append((float(row["Model Size"]), float(row["Training FLOP"]), float(row["loss"])))
-            except ValueError:
-                continue
-    table = np.array([row for row in rows if np.isfinite(row).all()])
-    table = table[np.argsort(table[:, 2])[:-5]]
-    return RunPoints.of(N=table[:, 0], D=table[:, 1] / (6 * table[:, 0]), loss=table[:, 2])
+    """The 240 points of Besiroglu et al. 2024."""
+    return besiroglu_points(shared_data / BESIROGLU_FILE.name)
 
 
 def test_the_exact_huber_optimum(points: RunPoints) -> None:
