@@ -9,8 +9,7 @@ from scipy.special import fdtrc
 
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import FitError
-from scaling_core.fit.forms import Form
-from scaling_core.fit.frame import EXPONENT_BOUNDS
+from scaling_core.fit.forms import EXPONENT_BOUNDS, Form
 from scaling_core.fit.points import RunPoints
 from scaling_core.units import format_quantity
 

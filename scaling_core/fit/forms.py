@@ -25,6 +25,9 @@ Variable = Literal["N", "D", "C"]
 FittedLaw = AnyLaw
 LOG_LARGEST = 690.0
 """Logarithms of constants are kept within this, so that every constant can be written as a float."""
+EXPONENT_BOUNDS = (1e-3, 5.0)
+POWER_BOUNDS = (1e-2, 10.0)
+"""Between these the solver looks for exponents, and for p."""
 HALF_LOG_6 = 0.5 * math.log(6.0)
 
 
@@ -106,6 +109,10 @@ class Form:
         zero = self.offset and name == self.names[0]
         if not (math.isfinite(value) and (value > 0 or (zero and value == 0)) and value <= 1e300):
             raise InputError(f"fixed {name}", value, "it must be a positive number" + (" or zero" if zero else ""))
+        exponent = name in ("alpha", "beta", "exponent", "eta", "alpha_N", "alpha_D")
+        low, high = POWER_BOUNDS if self.power else EXPONENT_BOUNDS
+        if exponent and not low <= value <= high:
+            raise InputError(f"fixed {name}", value, f"it must lie between {low:g} and {high:g}")
         log = math.log(value) if value > 0 else -LOG_LARGEST
         first = int(self.offset)
         if zero:

@@ -14,10 +14,8 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.errors import InputError
-from scaling_core.fit.forms import Constraint, Form
+from scaling_core.fit.forms import EXPONENT_BOUNDS, POWER_BOUNDS, Constraint, Form
 
-EXPONENT_BOUNDS = (1e-3, 5.0)
-POWER_BOUNDS = (1e-2, 10.0)
 LOG_RANGE = 40.0
 """Logarithms of the terms stay within this distance of the data's mean log loss."""
 LOG_FLOOR = 16.0

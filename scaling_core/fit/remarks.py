@@ -19,8 +19,8 @@ SMALL = {"N": (1e3, "parameters", "params_b"), "D": (1e5, "tokens", "tokens_b")}
 """Where no run has more than this, other units were meant."""
 
 
-def about_loss(column: Column, points: RunPoints) -> list[str]:
-    """The unit of the loss where it is not nats per token, and tokenizers that make losses incomparable."""
+def about_loss(column: Column) -> list[str]:
+    """The unit of the loss where it is not nats per token."""
     title, sentences = shown(column.title), []
     if column.unit in (BITS_PER_BYTE, NATS_PER_BYTE):
         sentences.append(
@@ -31,13 +31,6 @@ def about_loss(column: Column, points: RunPoints) -> list[str]:
         sentences.append(f"{title} is in bits per token: it was multiplied by ln 2 to give nats per token.")
     elif column.unit == PERPLEXITY:
         sentences.append(f"{title} is a perplexity: its logarithm is the loss in nats per token.")
-    tokenizers = sorted(set(points.tokenizer or ()))
-    if len(tokenizers) > 1 and column.unit not in (BITS_PER_BYTE, NATS_PER_BYTE):
-        names = ", ".join(shown(name) or "none" for name in tokenizers[:3]) + (", ..." if len(tokenizers) > 3 else "")
-        sentences.append(
-            f"The losses are those of {len(tokenizers)} tokenizers ({names}): nats per token of different tokenizers "
-            "cannot be compared, bits per byte could."
-        )
     return sentences
 
 

@@ -23,8 +23,8 @@ class FitResult:
     intervals: for each constant the interval at `level`, empty without bootstrap. exponents: a and b of N* ~ C^a and
     D* ~ C^b for a law in N and D, Hoffmann et al. 2022, eq. 4. residuals: log Lhat - log L of each of `points`.
     scale: residual standard deviation of the log loss about the least-squares fit next to the optimum, with n - p
-    degrees of freedom; of a run of average precision where runs are weighted. replicates: constants of each bootstrap replicate, shape (R, m); replicate_scales: its
-    residual scale, (R,). seconds: of fit and bootstrap.
+    degrees of freedom; of a run of average precision where runs are weighted. replicates: constants of each bootstrap
+    replicate, shape (R, m); replicate_scales: its residual scale, (R,). seconds: of fit and bootstrap.
     """
 
     form: Form

@@ -25,6 +25,12 @@ MOST_GRID_POINTS = 2000
 """Runs that the grid looks at: of more, every k-th by size, since a start need not be exact."""
 
 
+LOG_CELL = 150.0
+"""Logarithms of the cells of a linear problem are clipped to this, so that sums of their squares stay finite."""
+FIRST_STEPS = 15
+"""After this many steps of the last stage, starts that have come together are counted as one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Solution:
     """theta (R, q), value (R,) of the objective, converged (R,), iterations of the Newton polish."""
@@ -57,19 +63,21 @@ def grid_starts(problem: Problem, weights: FloatArray, delta: float, keep: int =
     theta = frame.theta(phi)
     places = [*([0] if first else []), *(i - 1 for i in powers)]
     gram, moment = np.empty((len(corners), len(places), len(places))), np.empty((len(corners), len(places)))
-    smallest = np.empty((len(corners), 1))
+    middle = np.empty((len(corners), 1))
     p = theta[:, -1] if form.power else np.zeros(len(corners))
     for one in np.unique(p):
         rows = p == one
         log_target = log_loss * np.exp(-one)
-        smallest[rows] = np.exp(log_target.min())
-        gram[rows], moment[rows] = _moments(theta[rows][:, powers], x, log_target, w, offset=bool(first))
+        middle[rows] = log_target.mean()
+        gram[rows], moment[rows] = _moments(
+            theta[rows][:, powers], x, log_target - log_target.mean(), w, offset=bool(first)
+        )
     loose = [j for j, place in enumerate(places) if place in free]
     for j, place in enumerate(places):
         if place not in free:
-            moment -= gram[:, :, j] * np.exp(theta[:, place, None])
+            moment -= gram[:, :, j] * np.exp(np.clip(theta[:, place, None] - middle, -LOG_CELL, LOG_CELL))
     solved, gained = _non_negative(gram[:, loose][:, :, loose], moment[:, loose])
-    floor = np.log(np.maximum(solved, 1e-9 * smallest))
+    floor = np.log(np.maximum(solved, 1e-9)) + middle
     for column, j in enumerate(loose):
         phi[:, frame.free == places[j]] = floor[:, [column]]
     phi = np.clip(phi, frame.low, frame.high)
@@ -91,17 +99,17 @@ def _moments(
 ) -> tuple[FloatArray, FloatArray]:
     """Gram matrices (G, m, m) of the columns of each linear problem, and their products (G, m) with the target.
 
-    exponents: (G, K). The target is exp(log_target), shape (n,), and residuals are relative, so every column is divided
-    by it: the target itself becomes 1. Few columns are distinct, so all products come from one small matrix.
+    exponents: (G, K). The target is exp(log_target), shape (n,), about 1, and residuals are relative, so every column
+    is divided by it: the target itself becomes 1. Few columns are distinct, so all products come from one small matrix.
     """
     columns, places = [np.ones_like(log_target)], []
     if offset:
-        columns.append(np.exp(-log_target))
+        columns.append(np.exp(np.clip(-log_target, -LOG_CELL, LOG_CELL)))
         places.append(np.ones(len(exponents), dtype=np.intp))
     for k in range(len(x)):
         distinct, which = np.unique(exponents[:, k], return_inverse=True)
         places.append(which + len(columns))
-        columns.extend(np.exp(-distinct[:, None] * x[k] - log_target))
+        columns.extend(np.exp(np.clip(-distinct[:, None] * x[k] - log_target, -LOG_CELL, LOG_CELL)))
     matrix, place = np.array(columns), np.stack(places, axis=1)
     products = (matrix * weights) @ matrix.T
     return products[place[:, :, None], place[:, None, :]], products[0][place]
@@ -148,11 +156,12 @@ def polish(
     """
     phi = phi.copy()
     value, converged, iterations = np.empty(len(phi)), np.zeros(len(phi), dtype=bool), 0
-    for stage, delta in enumerate(deltas):
-        last = stage == len(deltas) - 1
+    stages = [(delta, stage_steps) for delta in deltas[:-1]]
+    stages += [(deltas[-1], FIRST_STEPS), (deltas[-1], steps)] if distinct and len(phi) > 1 else [(deltas[-1], steps)]
+    for stage, (delta, most) in enumerate(stages):
         if distinct and stage:
             phi, weights = _distinct(phi, weights, value)
-        value, converged, used = _newton(problem, phi, weights, delta, steps if last else stage_steps, tolerance)
+        value, converged, used = _newton(problem, phi, weights, delta, most, tolerance)
         iterations += used
     return Solution(theta=problem.frame.theta(phi), value=value, converged=converged, iterations=iterations)
 

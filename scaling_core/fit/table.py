@@ -17,7 +17,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, IndexArray
 from scaling_core.fit.columns import Column, choose
 from scaling_core.fit.gather import Gathered, decimal_comma, gather, holds_numbers, with_scales
-from scaling_core.fit.names import BITS, NATS, PERPLEXITY, RUN
+from scaling_core.fit.names import BITS, BITS_PER_BYTE, NATS, NATS_PER_BYTE, PERPLEXITY, RUN
 from scaling_core.fit.points import RunPoints
 from scaling_core.fit.remarks import about_loss, about_numbers, about_rows
 from scaling_core.fit.sheet import open_sheet
@@ -84,7 +84,7 @@ def read_table(
         *chosen.notes,
         *(("Commas were read as decimal points.",) if comma else ()),
         *scale_notes,
-        *about_loss(columns["loss"], points),
+        *about_loss(columns["loss"]),
         *about_numbers(columns, gathered.values),
         *empty_notes,
         *about_rows(points, gathered, held_out),
@@ -118,6 +118,8 @@ def _points(gathered: Gathered, columns: Mapping[str, Column]) -> tuple[RunPoint
     if "group" in texts and columns["group"].kind.name == RUN and len(set(texts["group"])) == len(texts["group"]):
         labels = texts.pop("group")
         texts.setdefault("label", labels)
+    if columns["loss"].unit in (BITS_PER_BYTE, NATS_PER_BYTE):  # these can be compared across tokenizers
+        texts.pop("tokenizer", None)
     points = RunPoints.of(
         N=values["N"],
         D=values["D"],

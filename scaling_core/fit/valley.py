@@ -32,7 +32,7 @@ def damped(gradient: FloatArray, hessian: FloatArray, damping: FloatArray) -> tu
     """
     eigenvalue, vector = np.linalg.eigh(hessian)
     scale = np.abs(eigenvalue).max(axis=1, initial=0.0) + 1e-300
-    lifted = np.abs(eigenvalue) + ((damping + 1e-14) * scale)[:, None]
+    lifted = np.abs(eigenvalue) + ((damping + 1e-14) * scale)[:, None] + 1e-150
     along = np.matmul(vector.transpose(0, 2, 1), gradient[:, :, None])[:, :, 0]
     step = -np.matmul(vector, (along / lifted)[:, :, None])[:, :, 0]
     return step, np.asarray(0.5 * (along**2 / lifted).sum(axis=1))

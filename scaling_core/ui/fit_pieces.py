@@ -79,7 +79,7 @@ def best_spent(
     if not own:
         note("Under these constants there is no optimum to draw.")
         return laws
-    others = [law_path(law.joint, own[0].C, short_name(law)) for law in laws]
+    others = [law_path(law.joint, own[0].C, name) for law, name in zip(laws, _names(laws), strict=True)]
     ends = (float(points.C.min()), float(points.C.max()))
     show(
         path_chart(own, [one for one in others if one is not None], quantity, theme, measured=ends, C=C, optima=optima),
@@ -88,6 +88,15 @@ def best_spent(
         grows=True,
     )
     return laws
+
+
+def _names(laws: Sequence[Preset]) -> list[str]:
+    """Short names, no two alike: a saved law may have the name of a published one."""
+    names: list[str] = []
+    for law in laws:
+        name = short_name(law)
+        names.append(f"{name} ({law.id})" if name in (*names, "your runs") else name)
+    return names
 
 
 def reading_notes(source: Source, runs: Chosen, left_out: RunPoints | None = None) -> None:

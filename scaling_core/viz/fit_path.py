@@ -77,7 +77,7 @@ def fitted_path(result: Fit, C: FloatArray, name: str = "your runs") -> Path | N
         band = None if result.replicates is None else _band(result, C)
     except ScalingError:
         return None
-    if not all(bool(np.isfinite(one).all()) for one in (N, D, loss)):
+    if not _drawable(N, D, loss):
         return None
     if band is None:
         return Path(name=name, C=C, N=N, D=D, loss=loss)
@@ -140,7 +140,12 @@ def law_path(law: Law, C: FloatArray, name: str) -> Path | None:
         N, D, loss = frontier(law, C)
     except ScalingError:
         return None
-    return Path(name=name, C=C, N=N, D=D, loss=loss)
+    return Path(name=name, C=C, N=N, D=D, loss=loss) if _drawable(N, D, loss) else None
+
+
+def _drawable(*values: FloatArray) -> bool:
+    """Whether every value can stand on a logarithmic axis."""
+    return all(bool(((one > 1e-250) & (one < 1e250)).all()) for one in values)
 
 
 def path_chart(

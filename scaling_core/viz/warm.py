@@ -48,6 +48,10 @@ def _everything() -> None:
         (beyond._overtraining_template, ()),
         (wall._wall_template, ()),
         (talk._ratio_template, ()),
+        (fit._law_template, ("C",)),
+        (fit_detail._residual_template, ("N",)),
+        (fit_detail._joint_template, ("α", "β")),
+        (fit_path._path_template, ("N",)),
     ]
     try:
         for theme in (light(), dark()):

@@ -523,6 +523,8 @@ def one(seed: int) -> tuple[str, list[str]]:
     how: dict[str, Any] = {}
     if seed % WHOLE_FITS:
         how = {"form": f"power-{rng.choice('NDC')}", "objective": rng.choice(("huber-log", "ls-log", "ls-log", "ls"))}
+    else:
+        how = {"form": rng.choice(("chinchilla", "chinchilla", "kaplan", "gadre"))}
     options: dict[str, Any] = {"skip_bad": rng.random() < 0.5}
     if rng.random() < 0.05:
         options["count"] = rng.choice(("params", "params_total", "params_non_embedding", "", "loss"))

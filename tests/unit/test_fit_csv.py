@@ -216,10 +216,6 @@ def test_countings_of_parameters() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (
-            f"N,D,loss,tokenizer\n{TWO}".replace("3.1", "3.1,gpt2").replace("2.9", "2.9,llama"),
-            "2 tokenizers (gpt2, lla",
-        ),
         ("N,D,C,loss\n1e8,2e9,1.2e18,3\n1e8,2e9,3.6e20,2\n", "in 1 of 2 runs (at most a factor of 300)"),
         (f"N,D,loss\n{TWO}{TWO}", "2 rows repeat N, D and loss of an earlier one (the first on line 4)"),
         ("params,tokens,loss\n7,140,2.1\n70,1400,1.9\n", "at most 70 parameters: where billions are meant"),
@@ -368,3 +364,10 @@ def test_a_pasted_table_is_fitted() -> None:
     assert fit_law(read_csv(pasted)).constants == pytest.approx(
         {"E": 1.7, "A": 400, "B": 410, "alpha": 0.34, "beta": 0.28}, rel=1e-4
     )
+
+
+def test_tokenizers_are_kept_where_they_make_losses_incomparable() -> None:
+    """Per token they do, and the fit says so; per byte they do not."""
+    rows = "1e8,2e9,3.1,gpt2\n2e8,4e9,2.9,llama\n"
+    assert read_csv(f"N,D,loss,tokenizer\n{rows}").tokenizer == ("gpt2", "llama")
+    assert read_csv(f"N,D,bits_per_byte,tokenizer\n{rows}").tokenizer is None
