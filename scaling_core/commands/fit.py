@@ -14,8 +14,7 @@ from scaling_core.units import format_flops, format_loss, format_quantity, parse
 
 if TYPE_CHECKING:
     from scaling_core.catalog import Convention
-    from scaling_core.fit import AllocationFit, FitResult, RunPoints, RunTable
-    from scaling_core.fit.repeated import RepeatedFit
+    from scaling_core.fit import AllocationFit, FitResult, RepeatedFit, RunPoints, RunTable
 
 ONLY: dict[str, tuple[str, ...]] = {
     "parametric": ("form", "objective", "delta", "weights", "fix", "shared", "interval", "save", "validate"),
@@ -146,7 +145,7 @@ def _parametric(args: argparse.Namespace, runs: RunTable, form: str, options: Ma
 
 def _repeated(args: argparse.Namespace, points: RunPoints, options: Mapping[str, Any]) -> int:
     from scaling_core import library
-    from scaling_core.fit.repeated import fit_repeated
+    from scaling_core.fit import fit_repeated
     from scaling_core.laws import as_chinchilla
 
     for option in ("weights", "fix", "save", "validate"):
@@ -157,13 +156,13 @@ def _repeated(args: argparse.Namespace, points: RunPoints, options: Mapping[str,
         base = as_chinchilla(library.find_law(args.base).joint)
         if base is None:
             raise InputError("base", args.base, "it must be a law of the Chinchilla form")
-    result = fit_repeated(points, base=base, **options)
+    result = fit_repeated(points, base=base, joint=base is None, **options)
     if args.json:
         print_json({"approach": args.approach, **result.to_dict()})
         return 0
     say(*result.warnings)
     _print_constants(result)
-    print(f"{result.n} runs, {result.objective} = {result.value:.9g}")
+    print(f"{result.n} runs, {result.repeated} of them on repeated data, {result.objective} = {result.value:.9g}")
     return 0
 
 

@@ -17,6 +17,7 @@ from scaling_core.fit.isoflop import fit_isoflop
 from scaling_core.fit.objective import OBJECTIVES, Objective
 from scaling_core.fit.parametric import MAX_BOOTSTRAP, WEIGHTS, Weights, fit_law
 from scaling_core.fit.points import RunPoints
+from scaling_core.fit.repeated import RepeatedFit, fit_repeated, predict_repeated
 from scaling_core.fit.result import FitResult, Prediction, predict
 from scaling_core.fit.table import RunTable, read_csv, read_table
 
@@ -33,6 +34,7 @@ __all__ = [
     "Interval",
     "Objective",
     "Prediction",
+    "RepeatedFit",
     "Resampling",
     "RunPoints",
     "RunTable",
@@ -40,9 +42,11 @@ __all__ = [
     "fit_envelope",
     "fit_isoflop",
     "fit_law",
+    "fit_repeated",
     "interval",
     "joint_region",
     "predict",
+    "predict_repeated",
     "read_csv",
     "read_table",
 ]

@@ -1,7 +1,8 @@
-"""How often intervals covered the truth in simulated studies, as measured and stored in `data/coverage.csv`.
+"""How often intervals covered the truth in simulated studies, as measured and stored in `data/`.
 
 A study plants a law, makes runs of it with noise, fits them and looks whether each constant, the exponent a and N* lie
-inside their 95% intervals. `benchmarks/coverage.py` makes the table.
+inside their 95% intervals. `benchmarks/coverage.py` makes coverage.csv for approach 3, `benchmarks/isoflop_bias.py`
+makes coverage_isoflop.csv for approaches 2 and 1.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scaling_core.allocations import DATA
 from scaling_core.errors import ScalingError
 
 FILE = DATA / "coverage.csv"
+ALLOCATION_FILE = DATA / "coverage_isoflop.csv"
 NOISES = {
     "normal": "normal noise",
     "heavy": "heavy-tailed noise",
@@ -128,11 +130,43 @@ def coverage_sentence(ranges: Sequence[CoverageRange]) -> str | None:
     if not ranges:
         return None
     first = ranges[0]
-    parts = [f"{_share(r)} of the time with {NOISES[r.noise]}" for r in ranges]
+    parts = [f"{_percents(r.low, r.high)} of the time with {NOISES[r.noise]}" for r in ranges]
     listed = "; ".join(parts)
     return f"In {first.studies:,} simulated studies of {first.runs} runs these 95% intervals held the truth {listed}."
 
 
-def _share(r: CoverageRange) -> str:
-    low, high = f"{100 * r.low:.0f}", f"{100 * r.high:.0f}"
+def _percents(least: float, most: float) -> str:
+    low, high = f"{100 * least:.0f}", f"{100 * most:.0f}"
     return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+@cache
+def _allocation_rows(file: Path) -> tuple[tuple[str, str, str, float, int], ...]:
+    """(method, resampling, quantity, coverage, studies) of each row."""
+    try:
+        with file.open(encoding="utf-8", newline="") as rows:
+            return tuple(
+                (row["method"], row["resampling"], row["quantity"], float(row["coverage"]), int(row["studies"]))
+                for row in csv.DictReader(rows)
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ScalingError(f"data/{file.name} cannot be read ({error}); restore it from the project.") from error
+
+
+def allocation_sentence(method: str, resampling: str, file: Path = ALLOCATION_FILE) -> str | None:
+    """What was measured for a method of approach 2, or the envelope, over all designs; None where nothing was.
+
+    The ranges are those over designs and planted laws, for a and for N* at ten times the largest budget.
+    """
+    rows = _allocation_rows(file) if file.exists() else ()
+    shares = {
+        quantity: [(row[3], row[4]) for row in rows if row[:3] == (method, resampling, quantity)]
+        for quantity in ("a", "N*")
+    }
+    if not all(shares.values()):
+        return None
+    a, N = (_percents(min(seen)[0], max(seen)[0]) for seen in shares.values())
+    return (
+        f"In {shares['a'][0][1]:,} simulated studies of each of {len(shares['a'])} designs these 95% intervals held a "
+        f"{a} of the time, and N* at ten times the largest compute {N}."
+    )

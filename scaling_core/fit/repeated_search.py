@@ -117,7 +117,8 @@ def _grid_starts(
         values[:] = _on_grid(problem, nature[0], weights, delta, across, along)
     else:
         for i in range(len(theta)):
-            one = replace(problem, log_loss=problem.losses(np.array([i])).reshape(-1, weights.shape[1])[0])
+            log_loss = problem.log_loss if problem.log_loss.ndim == 1 else problem.log_loss[i]
+            one = replace(problem, log_loss=log_loss)
             values[i] = _on_grid(one, nature[i], weights[i : i + 1], delta, across, along)[0]
     lowest = _local_minima(values).reshape(len(theta), -1)
     order = np.argsort(np.where(lowest, values.reshape(len(theta), -1), np.inf), axis=1, kind="stable")[:, :keep]

@@ -65,17 +65,16 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Solved:
-    """A solved fit: theta (7,), the objective there, and how far runs scatter about the law.
+    """A solved fit: theta (7,), the objective there, and whether it converged.
 
-    excess: R_N of each run under the base law that the fit began with, (n,). minima (M, 7): natures of the local minima
-    in R_N* and R_D* under it, best first, and their values (M,).
+    minima (M, 7): natures of the local minima in R_N* and R_D* under the base law that came first, the best one first,
+    and their values (M,).
     """
 
     problem: RepeatedProblem
     theta: FloatArray
     value: float
     converged: bool
-    excess: FloatArray
     minima: FloatArray
     values: FloatArray
 
@@ -83,6 +82,11 @@ class Solved:
     def nature(self) -> FloatArray:
         """The nature of the law, (7,)."""
         return np.asarray(self.problem.frame.nature(self.theta[None, :])[0])
+
+    @property
+    def excess(self) -> FloatArray:
+        """R_N of each run, (n,)."""
+        return np.asarray(self.problem.excess(self.nature[None, :])[0])
 
     @property
     def residuals(self) -> FloatArray:
@@ -149,8 +153,8 @@ def base_law(points: RunPoints, options: Options) -> tuple[BaseStage | None, Flo
 def solve(points: RunPoints, nature: FloatArray, options: Options) -> Solved:
     """The optimum over `points`, which are in their sorted order, from a nature (7,) that has the base law."""
     problem = make_problem(points, nature, shared=False, joint=False, level=options.level)
-    excess = problem.excess(nature[None, :])[0]
-    hold = (STAR_N,) if int((excess > NOTABLE).sum()) < FEWEST else ()
+    larger = int((problem.excess(nature[None, :]) > NOTABLE).sum())
+    hold = (STAR_N,) if larger < FEWEST else ()
     problem = make_problem(points, nature, shared=False, joint=False, level=options.level, hold=hold)
     theta, small = problem.frame.of_nature(nature[None, :]), thinned(problem, MANY)
     stars = find_stars(small, theta, np.ones((1, small.x.shape[1])), options.width)
@@ -168,7 +172,6 @@ def solve(points: RunPoints, nature: FloatArray, options: Options) -> Solved:
         theta=theta,
         value=value,
         converged=converged,
-        excess=excess,
         minima=minima,
         values=values,
     )

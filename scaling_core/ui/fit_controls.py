@@ -12,7 +12,7 @@ from scaling_core.catalog import presets
 from scaling_core.errors import InputError
 from scaling_core.fit import FORMS, Interval, Objective, Resampling
 from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_resampling
-from scaling_core.fit.coverage import coverage_sentence, coverages, measured
+from scaling_core.fit.coverage import allocation_sentence, coverage_sentence, coverages, measured
 from scaling_core.fit.curves import Method
 from scaling_core.laws import PowerLaw, form_of
 from scaling_core.ui.fit_source import Source
@@ -205,8 +205,12 @@ def _intervals(source: Source, options: Options) -> Options:
         found = measured(
             coverages(), n=len(points), objective=options.objective, resampling=used, interval=options.interval
         )
-        if (sentence := coverage_sentence(found)) is not None:
-            note(sentence)
+        sentence = coverage_sentence(found)
+    else:
+        way = resampling if resampling == "pairs" or resampling == "cluster" else "residual"
+        sentence = allocation_sentence(options.method if options.approach == "isoflop" else "envelope", way)
+    if sentence is not None:
+        note(sentence)
     return options
 
 

@@ -152,7 +152,7 @@ def _joint(outcome: Outcome, result: Fit, theme: Theme) -> None:
     key = f"joint|{outcome.key}|{x}|{y}|{published}"
     figure = drawn(key, theme, lambda: joint_chart(result, (x, y), published, theme))
     if figure is None:
-        note("The refits do not differ in these constants.")
+        note("The refits agree in these constants, or do not determine them: there is nothing to draw.")
     else:
         show(
             figure, "fit.joint", alt=f"{sign(x)} and {sign(y)} of the refits, with the region that holds most of them."

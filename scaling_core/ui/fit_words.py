@@ -145,6 +145,11 @@ def about_rows(source: Source, runs: Chosen, left_out: RunPoints | None) -> list
         more = f" And {table.skipped_count - 3} more." if table.skipped_count > 3 else ""
         rows = "1 row was" if table.skipped_count == 1 else f"{table.skipped_count} rows were"
         said.insert(0, f"{rows} left out, since they cannot be read. {first}{more}")
+    if source.kind == "ladder":
+        said.append(
+            "A token of the lab is a byte: its losses cannot be set beside those of published laws, the exponents of "
+            "its optimum can."
+        )
     if runs.cut:
         said.append(f"{runs.cut} {'run lies' if runs.cut == 1 else 'runs lie'} outside your cuts.")
     if left_out is not None:

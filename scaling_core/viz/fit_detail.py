@@ -33,6 +33,8 @@ SIGNS = {
 }
 """How constants are written; others by their own names."""
 MOST_REPLICATES = 600
+FARTHEST = 1e60
+"""Refits whose constants exceed this do not determine them, and no picture would show anything."""
 LEAST_BAND = 1e-3
 """Percent: runs without any noise are drawn on an axis of this width, and not of none."""
 Against = Literal["N", "D", "C"]
@@ -134,7 +136,7 @@ def joint_chart(
         return None
     names = list(result.constants)
     x, y = (result.replicates[:, names.index(name)] for name in pair)
-    if any(float(np.ptp(v)) < 1e-6 * float(np.abs(v).mean()) + 1e-9 for v in (x, y)):
+    if any(float(np.ptp(v)) < 1e-6 * float(v.max()) + 1e-9 or float(v.max()) > FARTHEST for v in (x, y)):
         return None
     outline = joint_region(x, y, result.level)
     some = slice(None, None, -(-len(x) // MOST_REPLICATES))

@@ -60,7 +60,8 @@ class Path:
             low, high = (self.N if end is None else end for end in (self.N_low, self.N_high))
             return self.N, low, high
         if quantity == "D":  # D = C / (6 N) falls as N grows
-            low, high = (self.D if end is None else self.C / (6.0 * end) for end in (self.N_high, self.N_low))
+            with np.errstate(over="ignore"):
+                low, high = (self.D if end is None else self.C / (6.0 * end) for end in (self.N_high, self.N_low))
             return self.D, low, high
         ratio = self.D / self.N
         low, high = (ratio if end is None else end for end in (self.ratio_low, self.ratio_high))

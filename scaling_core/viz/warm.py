@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from scaling_core.catalog import models
-from scaling_core.viz import beyond, demo, laws, surface, talk, wall
+from scaling_core.viz import beyond, demo, fit, fit_detail, fit_path, laws, surface, talk, wall
 from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
