@@ -166,6 +166,7 @@ def save_fit(
         replicates=result.replicates if same_order else None,
         level=result.level if same_order and result.replicates is not None else None,
         note=" ".join(result.warnings)[: _LONGEST["note"]],
+        warning=warning,
         home=home,
         replace=replace,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,63 @@ def default_resampling(n: int) -> Resampling:
     return "pairs" if n >= PAIRS_FROM else "residual"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draw:
+    """Replicates to be solved: log_loss (n,) or (R, n), weights (R, n), and the residual scale of each, (R,)."""
+
+    log_loss: FloatArray
+    weights: FloatArray
+    sigma: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How replicates are drawn.
+
+    log_loss, log_hat: measured and fitted, (n,) each. scale: residual sd in log loss, or in loss where `level`. free:
+    constants that were fitted. precision: of each run, (n,) or None. groups: label of each run, for `cluster`. The
+    draws of a part depend on the seed and on its place alone, however many processors solve them.
+    """
+
+    resampling: Resampling
+    log_loss: FloatArray
+    log_hat: FloatArray
+    scale: float
+    free: int
+    level: bool
+    precision: FloatArray | None
+    groups: tuple[str, ...] | None
+    seed: int
+
+    def parts(self, count: int, *, least: int = 32) -> Iterator[tuple[int, int]]:
+        """(place, replicates) of each part, so large that a processor's cache still holds one."""
+        size = max(least, min(500, CHUNK_CELLS // len(self.log_loss)))
+        for place, first in enumerate(range(0, count, size)):
+            yield place, min(size, count - first)
+
+    def draw(self, place: int, many: int) -> Draw:
+        """The replicates of one part."""
+        rng, n = np.random.default_rng((self.seed, place)), len(self.log_loss)
+        if self.resampling != "residual":
+            clustered = self.resampling == "cluster"
+            member = np.unique(np.array(self.groups), return_inverse=True)[1] if clustered else np.arange(n)
+            clusters = int(member.max()) + 1
+            times = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=many)
+            weights = times[:, member].astype(np.float64)
+            return Draw(log_loss=self.log_loss, weights=weights, sigma=np.full(many, self.scale))
+        freedom = max(n - self.free, 1)
+        sigma = self.scale * np.sqrt(freedom / rng.chisquare(freedom, size=many))
+        noise = sigma[:, None] * rng.standard_normal((many, n))
+        if self.precision is not None:
+            noise /= self.precision
+        if self.level:
+            hat = np.exp(self.log_hat)
+            log_loss = np.log(np.maximum(hat + noise, 1e-3 * hat))
+        else:
+            log_loss = self.log_hat + noise
+        return Draw(log_loss=log_loss, weights=np.ones((many, n)), sigma=sigma)
+
+
 def replicate(
     problem: Problem,
     theta: FloatArray,
@@ -59,39 +116,33 @@ def replicate(
 ) -> tuple[FloatArray, FloatArray, int]:
     """theta of each replicate (count, q), residual scale of each (count,), and how many did not converge.
 
-    theta: the fit itself, shape (q,), from which every replicate starts. scale: its residual sd in log loss (in loss,
-    for a fit of the loss itself). groups: label of each run, for `cluster`. Equal seeds give equal replicates, however
-    many processors solve them.
+    theta: the fit itself, shape (q,), from which every replicate starts. The rest as in `Sampling`; equal seeds give
+    equal replicates.
     """
-    n, free = problem.x.shape[1], len(problem.frame.free)
-    start = theta[problem.frame.free]
-    deltas = _approach(delta, scale)
-    members = np.unique(np.array(groups), return_inverse=True)[1] if resampling == "cluster" else None
-    log_hat = problem.fitted(theta[None, :]).log_hat
+    free = problem.frame.free
+    sampling = Sampling(
+        resampling=resampling,
+        log_loss=problem.log_loss,
+        log_hat=problem.fitted(theta[None, :]).log_hat[0],
+        scale=scale,
+        free=len(free),
+        level=problem.level,
+        precision=problem.precision,
+        groups=groups,
+        seed=seed,
+    )
+    deltas = widths(delta, scale)
 
     def one(part: tuple[int, int]) -> tuple[Solution, FloatArray]:
-        index, many = part
-        rng = np.random.default_rng((seed, index))
-        drawn, weights, sigma = problem, np.ones((many, n)), np.full(many, scale)
-        if resampling == "residual":
-            freedom = max(n - free, 1)
-            sigma = scale * np.sqrt(freedom / rng.chisquare(freedom, size=many))
-            noise = sigma[:, None] * rng.standard_normal((many, n))
-            if problem.precision is not None:
-                noise /= problem.precision
-            if problem.level:
-                log_loss = np.log(np.maximum(np.exp(log_hat) + noise, 1e-3 * np.exp(log_hat)))
-            else:
-                log_loss = log_hat + noise
-            drawn = replace(problem, log_loss=log_loss)
-        elif members is None:
-            weights = _drawn(rng, n, many)
-        else:
-            weights = _drawn(rng, int(members.max()) + 1, many)[:, members]
-        starts = np.repeat(start[None, :], many, axis=0)
-        return polish(drawn, starts, weights, deltas, stage_steps=4, steps=3000, tolerance=1e-10), sigma
+        drawn = sampling.draw(*part)
+        starts = np.repeat(theta[None, free], part[1], axis=0)
+        solution = polish(
+            replace(problem, log_loss=drawn.log_loss), starts, drawn.weights, deltas,
+            stage_steps=4, steps=3000, tolerance=1e-10,
+        )  # fmt: skip
+        return solution, drawn.sigma
 
-    parts = list(_parts(count, n))
+    parts = list(sampling.parts(count))
     with ThreadPoolExecutor(max_workers=max(1, min(_processors(), len(parts), 8))) as pool:
         solved = list(pool.map(one, parts))
     failed = sum(int((~solution.converged).sum()) for solution, _ in solved)
@@ -103,30 +154,9 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def pair_counts(n: int, count: int, seed: int) -> FloatArray:
-    """How often each of n runs, in their sorted order, is in each replicate that is drawn as pairs: (count, n).
-
-    For checks that solve a replicate once more by other means.
-    """
-    parts = _parts(count, n)
-    return np.concatenate([_drawn(np.random.default_rng((seed, index)), n, many) for index, many in parts])
-
-
-def _drawn(rng: np.random.Generator, n: int, many: int) -> FloatArray:
-    """How often each of n is drawn when n are drawn with replacement, `many` times over: (many, n)."""
-    return rng.multinomial(n, np.full(n, 1.0 / n), size=many).astype(np.float64)
-
-
-def _parts(count: int, n: int) -> Iterator[tuple[int, int]]:
-    """(index, replicates) of each part of `count` replicates of n runs."""
-    size = max(32, min(500, CHUNK_CELLS // n))
-    for index, first in enumerate(range(0, count, size)):
-        yield index, min(size, count - first)
-
-
-def _approach(delta: float, scale: float) -> tuple[float, ...]:
-    """Huber widths from about the residual scale down to delta."""
+def widths(delta: float, scale: float) -> tuple[float, ...]:
+    """Huber widths from about the residual scale down to delta, so that no start is caught in a corner."""
     if not np.isfinite(delta) or delta >= scale:
         return (delta,)
     steps = max(1, int(np.ceil(np.log(scale / delta) / np.log(8.0))))
-    return tuple(float(d) for d in np.geomspace(scale, delta, steps + 1))
+    return tuple(float(width) for width in np.geomspace(scale, delta, steps + 1))

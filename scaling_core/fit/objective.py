@@ -109,6 +109,20 @@ class Problem:
         rho *= weights
         return np.asarray(rho.sum(axis=-1))
 
+    def slopes(
+        self, at: Fitted, weights: FloatArray, delta: float, log_loss: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """First and second derivative of each run's w rho in log Lhat, (R, n) both."""
+        r = self.residual(at.log_hat, log_loss)
+        bend = weights * (np.abs(r) <= delta)
+        slope = weights * np.clip(r, -delta, delta, out=r)
+        if self.precision is not None:
+            bend, slope = bend * self.precision**2, slope * self.precision
+        if self.level:
+            hat = np.exp(at.log_hat)
+            return slope * hat, bend * hat * hat + slope * hat
+        return slope, bend
+
     def derivatives(
         self, theta: FloatArray, at: Fitted, weights: FloatArray, delta: float, log_loss: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
@@ -119,17 +133,7 @@ class Problem:
         last entry is log p where p is free: there J = log Lhat, and the Hessian's row is J itself.
         """
         form, share = self.frame.form, at.share
-        r = self.residual(at.log_hat, log_loss)
-        bend = weights * (np.abs(r) <= delta)
-        slope = weights * np.clip(r, -delta, delta, out=r)
-        if self.precision is not None:
-            bend, slope = bend * self.precision**2, slope * self.precision
-        if self.level:
-            hat = np.exp(at.log_hat)
-            inner = slope * hat
-            outer = bend * hat * hat + inner
-        else:
-            inner, outer = slope, bend
+        inner, outer = self.slopes(at, weights, delta, log_loss)
         first, terms, q = int(form.offset), len(form.variables), form.entries
         p = np.exp(theta[:, -1:]) if form.power else np.ones((1, 1))
         J = np.empty((theta.shape[0], q, self.x.shape[1]))

@@ -7,13 +7,12 @@ over a grid of its own before it is polished. A base law that was fitted is fitt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
-from scaling_core.fit.bootstrap import CHUNK_CELLS, Resampling
+from scaling_core.fit.bootstrap import Resampling, Sampling
 from scaling_core.fit.repeated_objective import BASE, RepeatedProblem
 from scaling_core.fit.repeated_search import find_stars, settle
 
@@ -36,15 +35,6 @@ class BaseStage:
         return self.problem.frame.nature(settle(drawn, starts, weights[:, self.runs], delta, scale).theta)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Draw:
-    """Replicates to be solved: log_loss (n,) or (R, n), weights (R, n), and the residual scale of each, (R,)."""
-
-    log_loss: FloatArray
-    weights: FloatArray
-    sigma: FloatArray
-
-
 def replicate(
     problem: RepeatedProblem,
     theta: FloatArray,
@@ -65,7 +55,19 @@ def replicate(
     """
     natures, sigmas, failed = [], [], 0
     joint = not problem.held[:BASE].all()
-    for draw in _draws(problem, theta, scale, free, count, seed, resampling, groups):
+    sampling = Sampling(
+        resampling=resampling,
+        log_loss=problem.log_loss,
+        log_hat=problem.fitted(theta[None, :]).log_hat[0],
+        scale=scale,
+        free=free,
+        level=problem.level,
+        precision=problem.precision,
+        groups=groups,
+        seed=seed,
+    )
+    for part in sampling.parts(count, least=16):
+        draw = sampling.draw(*part)
         drawn = replace(problem, log_loss=draw.log_loss)
         from_here = np.repeat(theta[None, :], len(draw.weights), axis=0)
         if joint:
@@ -80,40 +82,3 @@ def replicate(
         sigmas.append(draw.sigma)
         failed += int((~solution.converged).sum())
     return np.concatenate(natures), np.concatenate(sigmas), failed
-
-
-def _draws(
-    problem: RepeatedProblem,
-    theta: FloatArray,
-    scale: float,
-    free: int,
-    count: int,
-    seed: int,
-    resampling: Resampling,
-    groups: tuple[str, ...] | None,
-) -> Iterator[Draw]:
-    """The replicates, some at a time; equal seeds give equal ones."""
-    n = problem.x.shape[1]
-    size = max(16, min(500, CHUNK_CELLS // n))
-    log_hat = problem.fitted(theta[None, :]).log_hat
-    members = np.unique(np.array(groups), return_inverse=True)[1] if resampling == "cluster" else np.arange(n)
-    clusters = int(members.max()) + 1
-    for index, first in enumerate(range(0, count, size)):
-        many = min(size, count - first)
-        rng = np.random.default_rng((seed, index))
-        if resampling != "residual":
-            times = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=many)
-            yield Draw(
-                log_loss=problem.log_loss, weights=times[:, members].astype(np.float64), sigma=np.full(many, scale)
-            )
-            continue
-        freedom = max(n - free, 1)
-        sigma = scale * np.sqrt(freedom / rng.chisquare(freedom, size=many))
-        noise = sigma[:, None] * rng.standard_normal((many, n))
-        if problem.precision is not None:
-            noise /= problem.precision
-        if problem.level:
-            log_loss = np.log(np.maximum(np.exp(log_hat) + noise, 1e-3 * np.exp(log_hat)))
-        else:
-            log_loss = log_hat + noise
-        yield Draw(log_loss=log_loss, weights=np.ones((many, n)), sigma=sigma)

@@ -136,7 +136,7 @@ class RepeatedProblem(Problem):
     ) -> tuple[FloatArray, FloatArray]:
         """Gradient (R, 7) and Hessian (R, 7, 7) in theta, zero in what is held, exact except at the corners of rho."""
         nature = self.frame.nature(theta)
-        inner, outer = self._slopes(at, weights, delta, log_loss)
+        inner, outer = self.slopes(at, weights, delta, log_loss)
         if self.held[:BASE].all():
             gradient, hessian = self._in_stars(nature, at, inner, outer)
         else:
@@ -147,19 +147,6 @@ class RepeatedProblem(Problem):
         hessian[:, self.held] = 0.0
         hessian[:, :, self.held] = 0.0
         return gradient, hessian
-
-    def _slopes(
-        self, at: Fitted, weights: FloatArray, delta: float, log_loss: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """First and second derivative of each run's w rho in log Lhat, (R, n) both."""
-        r = self.residual(at.log_hat, log_loss)
-        slope, bend = weights * np.clip(r, -delta, delta), weights * (np.abs(r) <= delta)
-        if self.precision is not None:
-            slope, bend = slope * self.precision, bend * self.precision**2
-        if self.level:
-            hat = np.exp(at.log_hat)
-            return slope * hat, bend * hat * hat + slope * hat
-        return slope, bend
 
     def _in_stars(
         self, nature: FloatArray, at: Fitted, inner: FloatArray, outer: FloatArray

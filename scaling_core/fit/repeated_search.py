@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
+from scaling_core.fit.bootstrap import widths
 from scaling_core.fit.objective import huber
 from scaling_core.fit.repeated_objective import BASE, STAR_D, STAR_N, RepeatedProblem, Worth
 from scaling_core.fit.solver import MOST_GRID_POINTS, Solution, polish
@@ -78,14 +79,6 @@ def settle(problem: RepeatedProblem, theta: FloatArray, weights: FloatArray, del
         steps=3000,
         tolerance=1e-10,
     )
-
-
-def widths(delta: float, scale: float) -> tuple[float, ...]:
-    """Huber widths from about the residual scale down to delta, so that no start is caught in a corner."""
-    if not np.isfinite(delta) or delta >= scale:
-        return (delta,)
-    steps = max(1, int(np.ceil(np.log(scale / delta) / np.log(8.0))))
-    return tuple(float(width) for width in np.geomspace(scale, delta, steps + 1))
 
 
 def thinned(problem: RepeatedProblem, most: int) -> RepeatedProblem:
