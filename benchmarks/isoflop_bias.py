@@ -30,10 +30,10 @@ import numpy as np  # noqa: E402  # the lines above must come first, in each pro
 
 from scaling_core.arrays import FloatArray  # noqa: E402
 from scaling_core.errors import FitError  # noqa: E402
-from scaling_core.fit.allocation import AllocationFit, power_law  # noqa: E402
-from scaling_core.fit.curves import METHODS, Method  # noqa: E402
-from scaling_core.fit.envelope import fit_envelope  # noqa: E402
-from scaling_core.fit.isoflop import IsoflopResampling, fit_isoflop  # noqa: E402
+from scaling_core.fit.allocation.curves import METHODS, Method  # noqa: E402
+from scaling_core.fit.allocation.envelope import fit_envelope  # noqa: E402
+from scaling_core.fit.allocation.isoflop import IsoflopResampling, fit_isoflop  # noqa: E402
+from scaling_core.fit.allocation.record import AllocationFit, power_law  # noqa: E402
 from scaling_core.fit.points import RunPoints  # noqa: E402
 from scaling_core.laws import ChinchillaLaw  # noqa: E402
 

@@ -29,7 +29,7 @@ from scaling_core.runs import place
 
 if TYPE_CHECKING:
     from scaling_core.fit import FitResult
-    from scaling_core.fit.repeated_result import RepeatedFit
+    from scaling_core.fit.repeated.result import RepeatedFit
 
 PREFIX = "my-"
 """Every saved id begins with it and no published one does, so that the two never meet."""

@@ -8,18 +8,18 @@ Objective and data: Hoffmann et al. 2022, section 3.3 (approach 3); Besiroglu et
 
 from __future__ import annotations
 
-from scaling_core.fit.allocation import AllocationFit
+from scaling_core.fit.allocation.envelope import fit_envelope
+from scaling_core.fit.allocation.isoflop import fit_isoflop
+from scaling_core.fit.allocation.record import AllocationFit
 from scaling_core.fit.bootstrap import RESAMPLINGS, Resampling
-from scaling_core.fit.envelope import fit_envelope
 from scaling_core.fit.forms import FORMS, FittedLaw
 from scaling_core.fit.intervals import INTERVALS, Interval, interval, joint_region
-from scaling_core.fit.isoflop import fit_isoflop
 from scaling_core.fit.objective import OBJECTIVES, Objective
 from scaling_core.fit.parametric import MAX_BOOTSTRAP, WEIGHTS, Weights, fit_law
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated import RepeatedFit, fit_repeated, predict_repeated
+from scaling_core.fit.repeated.fitting import RepeatedFit, fit_repeated, predict_repeated
 from scaling_core.fit.result import FitResult, Prediction, predict
-from scaling_core.fit.table import RunTable, read_csv, read_table
+from scaling_core.fit.tables.table import RunTable, read_csv, read_table
 
 __all__ = [
     "FORMS",

@@ -149,6 +149,19 @@ def replicate(
     return np.concatenate([s.theta for s, _ in solved]), np.concatenate([sigma for _, sigma in solved]), failed
 
 
+def pair_counts(n: int, count: int, seed: int) -> FloatArray:
+    """How often each of n runs, in their sorted order, is in each replicate that is drawn as pairs: (count, n).
+
+    For checks that solve a replicate once more by other means.
+    """
+    flat = np.zeros(n)
+    sampling = Sampling(
+        resampling="pairs", log_loss=flat, log_hat=flat, scale=0.0, free=0, level=False, precision=None, groups=None,
+        seed=seed,
+    )  # fmt: skip
+    return np.concatenate([sampling.draw(*part).weights for part in sampling.parts(count)])
+
+
 def _processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

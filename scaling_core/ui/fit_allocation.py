@@ -9,7 +9,7 @@ import streamlit as st
 
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit
-from scaling_core.fit.curves import Method
+from scaling_core.fit.allocation.curves import Method
 from scaling_core.ui.charts import download_figure, show
 from scaling_core.ui.fit_controls import METHOD_NAMES
 from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, nothing_fitted, reading_notes

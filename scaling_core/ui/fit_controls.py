@@ -11,9 +11,9 @@ import streamlit as st
 from scaling_core.catalog import presets
 from scaling_core.errors import InputError
 from scaling_core.fit import FORMS, Interval, Objective, Resampling
+from scaling_core.fit.allocation.curves import Method
 from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_resampling
 from scaling_core.fit.coverage import allocation_sentence, coverage_sentence, coverages, measured
-from scaling_core.fit.curves import Method
 from scaling_core.laws import PowerLaw, form_of
 from scaling_core.ui.fit_source import Source
 from scaling_core.ui.fit_work import REPEATED, Approach, Options

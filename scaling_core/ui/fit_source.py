@@ -16,7 +16,7 @@ from scaling_core.catalog import Convention, preset
 from scaling_core.demo import DemoSpec, make_runs
 from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.fit import RunPoints, RunTable, read_table
-from scaling_core.fit.sheet import open_sheet
+from scaling_core.fit.tables.sheet import open_sheet
 from scaling_core.runs import place, results
 from scaling_core.ui import lab_data
 from scaling_core.ui.inputs import choice_input

@@ -24,9 +24,9 @@ from scaling_core.fit import (
     fit_isoflop,
     fit_law,
 )
-from scaling_core.fit.curves import Method
+from scaling_core.fit.allocation.curves import Method
 from scaling_core.fit.diagnosis import outliers
-from scaling_core.fit.repeated import fit_repeated
+from scaling_core.fit.repeated.fitting import fit_repeated
 from scaling_core.fit.validation import Validation, validate
 from scaling_core.ui.fit_source import Source
 from scaling_core.viz.fit_path import Path, fitted_path

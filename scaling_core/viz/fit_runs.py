@@ -13,7 +13,7 @@ import pandas as pd
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit import FitResult, RunPoints
-from scaling_core.fit.repeated_result import RepeatedFit
+from scaling_core.fit.repeated.result import RepeatedFit
 from scaling_core.laws import MuennighoffLaw, PowerLaw
 from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz.axes import Domain

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from scaling_core.fit.gather import MAX_BAD, MAX_ROWS
-from scaling_core.fit.sheet import MAX_BYTES, MAX_COLUMNS, MAX_LINES
+from scaling_core.fit.tables.gather import MAX_BAD, MAX_ROWS
+from scaling_core.fit.tables.sheet import MAX_BYTES, MAX_COLUMNS, MAX_LINES
 
 PEAK_MEMORY = 1.5e9
 """Bytes, of the whole process with NumPy and SciPy, the text of the file included."""

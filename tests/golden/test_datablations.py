@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from scaling_core.catalog import preset
 from scaling_core.fit import RunPoints
 from scaling_core.fit.objective import huber
-from scaling_core.fit.repeated import fit_repeated
+from scaling_core.fit.repeated.fitting import fit_repeated
 from scaling_core.laws import MuennighoffLaw
 
 LEFT_OUT = """

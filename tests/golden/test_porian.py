@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scaling_core.fit.allocation import AllocationFit
-from scaling_core.fit.isoflop import fit_isoflop
+from scaling_core.fit.allocation.isoflop import fit_isoflop
+from scaling_core.fit.allocation.record import AllocationFit
 from scaling_core.fit.points import RunPoints
 
 KEYS = ("dataset", "hparams", "warmup", "decay", "param_count", "val")

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scaling_core.errors import FitError, InputError
-from scaling_core.fit.envelope import ENVELOPE_RESAMPLINGS, fit_envelope
+from scaling_core.fit.allocation.envelope import ENVELOPE_RESAMPLINGS, fit_envelope
 from scaling_core.fit.points import RunPoints
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.optimum import optimal_for_compute

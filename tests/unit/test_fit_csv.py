@@ -11,7 +11,7 @@ import pytest
 
 from scaling_core.errors import InputError
 from scaling_core.fit import RunPoints, fit_law, read_csv, read_table
-from scaling_core.fit.names import KINDS
+from scaling_core.fit.tables.names import KINDS
 
 TWO = "1e8,2e9,3.1\n2e8,4e9,2.9\n"
 

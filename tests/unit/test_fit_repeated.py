@@ -14,9 +14,9 @@ from scaling_core.catalog import preset
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import RunPoints, fit_law
 from scaling_core.fit.objective import huber
-from scaling_core.fit.repeated import RepeatedFit, fit_repeated, predict_repeated
-from scaling_core.fit.repeated_objective import FORM, STAR_D, STAR_N, constants_of, make_problem, nature_of
-from scaling_core.fit.repeated_remarks import overfitted
+from scaling_core.fit.repeated.fitting import RepeatedFit, fit_repeated, predict_repeated
+from scaling_core.fit.repeated.objective import FORM, STAR_D, STAR_N, constants_of, make_problem, nature_of
+from scaling_core.fit.repeated.remarks import overfitted
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 
 PLANTED = MuennighoffLaw(E=1.87, A=520.0, B=1490.0, alpha=0.353, beta=0.353, R_N_star=5.3, R_D_star=15.4)

@@ -51,7 +51,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "streamlit": ("ui", "pages", "streamlit_app"),
     "altair": ("viz", "ui", "pages"),
     "vl_convert": ("viz",),
-    "pandas": ("viz", "ui", "pages", "fit.points"),
+    "pandas": ("viz", "ui", "pages"),
     "scipy": ("fit", "optimum", "demo"),
     "psutil": ("runs", "doctor", "lab.commands", "lab.surroundings", *CHILD),
     "safetensors": ("lab.tensors",),

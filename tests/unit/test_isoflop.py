@@ -16,13 +16,13 @@ from scipy.interpolate import Akima1DInterpolator
 from scipy.optimize import minimize, nnls
 
 from scaling_core.errors import FitError, InputError
-from scaling_core.fit.allocation import AllocationFit
-from scaling_core.fit.budgets import find_budgets, tabulate
-from scaling_core.fit.curves import METHODS, Method, curves_of, neighbour_scatter
-from scaling_core.fit.isoflop import ISOFLOP_RESAMPLINGS, fit_isoflop
-from scaling_core.fit.minima import parabola, spline
+from scaling_core.fit.allocation.budgets import find_budgets, tabulate
+from scaling_core.fit.allocation.curves import METHODS, Method, curves_of, neighbour_scatter
+from scaling_core.fit.allocation.isoflop import ISOFLOP_RESAMPLINGS, fit_isoflop
+from scaling_core.fit.allocation.minima import parabola, spline
+from scaling_core.fit.allocation.profile import best
+from scaling_core.fit.allocation.record import AllocationFit
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.profile import best
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.optimum import optimal_for_compute
 

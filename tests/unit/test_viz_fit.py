@@ -13,7 +13,7 @@ from scaling_core.arrays import FloatArray
 from scaling_core.catalog import preset
 from scaling_core.fit import FitResult, RunPoints, fit_envelope, fit_isoflop, fit_law, interval
 from scaling_core.fit.diagnosis import outliers
-from scaling_core.fit.repeated import fit_repeated
+from scaling_core.fit.repeated.fitting import fit_repeated
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 from scaling_core.optimum import frontier, optimal_for_compute, optimum_band
 from scaling_core.viz.export import to_svg

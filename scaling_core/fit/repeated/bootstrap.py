@@ -13,8 +13,8 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.fit.bootstrap import Resampling, Sampling
-from scaling_core.fit.repeated_objective import BASE, RepeatedProblem
-from scaling_core.fit.repeated_search import find_stars, settle
+from scaling_core.fit.repeated.objective import BASE, RepeatedProblem
+from scaling_core.fit.repeated.search import find_stars, settle
 
 LINES, KEEP = 32, 2
 """Of the grid of a replicate, each way, and how many of its minima are polished."""

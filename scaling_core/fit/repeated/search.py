@@ -14,7 +14,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit.bootstrap import widths
 from scaling_core.fit.objective import huber
-from scaling_core.fit.repeated_objective import BASE, STAR_D, STAR_N, RepeatedProblem, Worth
+from scaling_core.fit.repeated.objective import BASE, STAR_D, STAR_N, RepeatedProblem, Worth
 from scaling_core.fit.solver import MOST_GRID_POINTS, Solution, polish
 
 LINES, KEEP = 96, 24

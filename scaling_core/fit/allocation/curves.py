@@ -10,9 +10,9 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from scaling_core.arrays import FloatArray
-from scaling_core.fit import profile
-from scaling_core.fit.budgets import Table
-from scaling_core.fit.minima import Minima, parabola, spline, tangents
+from scaling_core.fit.allocation import profile
+from scaling_core.fit.allocation.budgets import Table
+from scaling_core.fit.allocation.minima import Minima, parabola, spline, tangents
 
 Method = Literal["profile", "parabola", "interpolate"]
 METHODS: tuple[Method, ...] = ("profile", "parabola", "interpolate")

@@ -9,7 +9,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.fit import diagnosis
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated_objective import FORM, LEAST_STAR, NATURE, STAR_D, STAR_N, RepeatedProblem
+from scaling_core.fit.repeated.objective import FORM, LEAST_STAR, NATURE, STAR_D, STAR_N, RepeatedProblem
 
 FEW = 8
 """With fewer runs that repeat data, or are in excess, the answer rests on single runs."""

@@ -14,8 +14,8 @@ from scaling_core.errors import FitError
 from scaling_core.fit.objective import Objective
 from scaling_core.fit.parametric import MANY, fit_law
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated_bootstrap import BaseStage
-from scaling_core.fit.repeated_objective import (
+from scaling_core.fit.repeated.bootstrap import BaseStage
+from scaling_core.fit.repeated.objective import (
     BASE,
     FORM,
     STAR_D,
@@ -26,7 +26,7 @@ from scaling_core.fit.repeated_objective import (
     nature_of,
     repetitions,
 )
-from scaling_core.fit.repeated_search import find_stars, settle, thinned
+from scaling_core.fit.repeated.search import find_stars, settle, thinned
 from scaling_core.fit.solver import polish
 from scaling_core.laws import ChinchillaLaw
 

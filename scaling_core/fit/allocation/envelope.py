@@ -25,7 +25,9 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.errors import FitError, InputError
-from scaling_core.fit.allocation import (
+from scaling_core.fit.allocation.budgets import SAME_SIZE, by_size, pad
+from scaling_core.fit.allocation.curves import neighbour_scatter
+from scaling_core.fit.allocation.record import (
     LOG_6,
     AllocationFit,
     BudgetOptimum,
@@ -35,8 +37,6 @@ from scaling_core.fit.allocation import (
     power_law,
 )
 from scaling_core.fit.bootstrap import FEWEST_GROUPS
-from scaling_core.fit.budgets import SAME_SIZE, by_size, pad
-from scaling_core.fit.curves import neighbour_scatter
 from scaling_core.fit.diagnosis import NARROW_DECADES
 from scaling_core.fit.points import RunPoints
 from scaling_core.units import format_flops, format_quantity, parse_count

@@ -19,11 +19,11 @@ from scaling_core.fit.intervals import Interval, check_interval, interval
 from scaling_core.fit.objective import Objective, effective_delta
 from scaling_core.fit.parametric import MAX_BOOTSTRAP
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated_bootstrap import replicate
-from scaling_core.fit.repeated_objective import BASE, FORM, STAR_N, constants_of, repetitions
-from scaling_core.fit.repeated_remarks import about_fit, about_intervals, about_runs
-from scaling_core.fit.repeated_result import RepeatedFit, predict_repeated
-from scaling_core.fit.repeated_solve import FEWEST, NOTABLE, Options, base_law, named, solve
+from scaling_core.fit.repeated.bootstrap import replicate
+from scaling_core.fit.repeated.objective import BASE, FORM, STAR_N, constants_of, repetitions
+from scaling_core.fit.repeated.remarks import about_fit, about_intervals, about_runs
+from scaling_core.fit.repeated.result import RepeatedFit, predict_repeated
+from scaling_core.fit.repeated.solve import FEWEST, NOTABLE, Options, base_law, named, solve
 from scaling_core.fit.result import exponents_of
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 

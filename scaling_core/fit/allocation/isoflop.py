@@ -4,7 +4,7 @@
     fit.optimum(1e25).N
 
 How the minimum of a budget is found, with what it costs (`data/coverage_isoflop.csv` has the measured figures):
-profile      the curve of a Chinchilla-type law, `fit.profile`. Exact for such a law, whatever its exponents, however
+profile      the curve of a Chinchilla-type law, `profile`. Exact for such a law, whatever its exponents, however
              wide the sizes and wherever they sit; as steady as the parabola in `a`, and a quarter less so in N* (in
              both up to a half less where the sizes are wide and off the optimum). The default.
 parabola     Hoffmann et al. 2022, section 3.2. Off where alpha differs from beta and the sizes are wide or sit beside
@@ -28,7 +28,11 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import FitError, InputError
-from scaling_core.fit.allocation import (
+from scaling_core.fit.allocation.budgets import Table, find_budgets, tabulate
+from scaling_core.fit.allocation.curves import METHODS, Curves, Method, curves_of, neighbour_scatter
+from scaling_core.fit.allocation.minima import Minima
+from scaling_core.fit.allocation.profile import EXPONENT_BOUNDS
+from scaling_core.fit.allocation.record import (
     FEWEST_BUDGETS,
     AllocationFit,
     BudgetOptimum,
@@ -38,12 +42,8 @@ from scaling_core.fit.allocation import (
     power_law,
 )
 from scaling_core.fit.bootstrap import CHUNK_CELLS, MOST_RUNS
-from scaling_core.fit.budgets import Table, find_budgets, tabulate
-from scaling_core.fit.curves import METHODS, Curves, Method, curves_of, neighbour_scatter
 from scaling_core.fit.diagnosis import NARROW_DECADES
-from scaling_core.fit.minima import Minima
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.profile import EXPONENT_BOUNDS
 from scaling_core.units import format_flops
 
 IsoflopResampling = Literal["residual", "pairs"]

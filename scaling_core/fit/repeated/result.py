@@ -14,7 +14,7 @@ import numpy as np
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.fit.intervals import Interval, at_shares, shares
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.repeated_objective import FORM, make_problem, nature_of
+from scaling_core.fit.repeated.objective import FORM, make_problem, nature_of
 from scaling_core.fit.result import Prediction
 from scaling_core.laws import MuennighoffLaw
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaling_core.errors import InputError
-from scaling_core.fit.columns import meaning
+from scaling_core.fit.tables.columns import meaning
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_LINES = 2_000_000

@@ -11,10 +11,10 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.errors import InputError
-from scaling_core.fit import cells
-from scaling_core.fit.columns import Column, shown
-from scaling_core.fit.names import BITS, NUMERIC, PERPLEXITY
-from scaling_core.fit.sheet import Row, Sheet
+from scaling_core.fit.tables import cells
+from scaling_core.fit.tables.columns import Column, shown
+from scaling_core.fit.tables.names import BITS, NUMERIC, PERPLEXITY
+from scaling_core.fit.tables.sheet import Row, Sheet
 
 MAX_ROWS = 1_000_000
 MAX_BAD = 100_000

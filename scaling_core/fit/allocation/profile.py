@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray
-from scaling_core.fit.minima import Minima, bracketed, inverse, moments
+from scaling_core.fit.allocation.minima import Minima, bracketed, inverse, moments
 
 EXPONENT_BOUNDS = (0.02, 3.0)
 """The box in which alpha and beta are sought."""

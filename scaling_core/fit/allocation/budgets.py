@@ -9,7 +9,7 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.errors import InputError
-from scaling_core.fit.allocation import FEWEST_BUDGETS, LOG_6, BudgetOptimum
+from scaling_core.fit.allocation.record import FEWEST_BUDGETS, LOG_6, BudgetOptimum
 from scaling_core.fit.points import RunPoints
 from scaling_core.units import format_flops, format_quantity
 

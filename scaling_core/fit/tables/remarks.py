@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray
-from scaling_core.fit.columns import Column, shown
-from scaling_core.fit.gather import Gathered
-from scaling_core.fit.names import BITS, BITS_PER_BYTE, NATS_PER_BYTE, PERPLEXITY
 from scaling_core.fit.points import RunPoints
+from scaling_core.fit.tables.columns import Column, shown
+from scaling_core.fit.tables.gather import Gathered
+from scaling_core.fit.tables.names import BITS, BITS_PER_BYTE, NATS_PER_BYTE, PERPLEXITY
 from scaling_core.units import format_quantity
 
 FLOPS_APART = 0.05

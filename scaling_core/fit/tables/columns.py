@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scaling_core.errors import InputError
-from scaling_core.fit.names import (
+from scaling_core.fit.tables.names import (
     BITS,
     BITS_PER_BYTE,
     CHOOSABLE,

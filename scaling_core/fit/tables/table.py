@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from scaling_core.arrays import BoolArray, IndexArray
-from scaling_core.fit.columns import Column, choose
-from scaling_core.fit.gather import Gathered, decimal_comma, gather, holds_numbers, with_scales
-from scaling_core.fit.names import BITS, BITS_PER_BYTE, NATS, NATS_PER_BYTE, PERPLEXITY, RUN
 from scaling_core.fit.points import RunPoints
-from scaling_core.fit.remarks import about_loss, about_numbers, about_rows
-from scaling_core.fit.sheet import open_sheet
+from scaling_core.fit.tables.columns import Column, choose
+from scaling_core.fit.tables.gather import Gathered, decimal_comma, gather, holds_numbers, with_scales
+from scaling_core.fit.tables.names import BITS, BITS_PER_BYTE, NATS, NATS_PER_BYTE, PERPLEXITY, RUN
+from scaling_core.fit.tables.remarks import about_loss, about_numbers, about_rows
+from scaling_core.fit.tables.sheet import open_sheet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

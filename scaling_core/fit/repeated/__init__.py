@@ -1,0 +1,1 @@
+"""The law of repeated data, Muennighoff et al. 2023, fitted; `fitting` is the door."""
