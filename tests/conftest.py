@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,10 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CHROME_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_APPLICATIONS = ("Google Chrome.app/Contents/MacOS/Google Chrome", "Chromium.app/Contents/MacOS/Chromium")
-
-TOGETHER = {"tests/browser/": "browser", "tests/faults/test_trainer.py": "trainer"}
-"""Where tests run in several processes, those of one row stay in one, and start first: the browser's share ports and
-a server, the trainer's an undisturbed training that theirs are compared with."""
 
 settings.register_profile("lab", deadline=None)  # a shared machine may stall in the middle of any example
 settings.load_profile("lab")
@@ -71,16 +68,28 @@ def end_processes_of(home: Path) -> None:
     psutil.wait_procs(left, timeout=5)
 
 
-@pytest.hookimpl(tryfirst=True)
+def unit_of(nodeid: str) -> str:
+    """What stays in one process where several run the tests: a file, all that drive a browser, or one property."""
+    path = nodeid.split("::")[0]
+    if path.startswith("tests/browser/"):
+        return "tests/browser/"
+    return nodeid if path.startswith("tests/property/") else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hands out whole units in the order of collection."""
+    config.option.loadscopereorder = False
+    scheduler = importlib.import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    scheduler._split_scope = unit_of
+    return scheduler
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests run in several processes: who stays together; what is slow comes early, so that all end at once."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        for start, name in TOGETHER.items():
-            if item.nodeid.startswith(start):
-                item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Where several processes run the tests, files with slow ones come first, so that all end together."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_report_header() -> list[str]:

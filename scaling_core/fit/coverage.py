@@ -167,6 +167,6 @@ def allocation_sentence(method: str, resampling: str, file: Path = ALLOCATION_FI
         return None
     a, N = (_percents(min(seen)[0], max(seen)[0]) for seen in shares.values())
     return (
-        f"In {shares['a'][0][1]:,} simulated studies of each of {len(shares['a'])} designs these 95% intervals held a "
-        f"{a} of the time, and N* at ten times the largest compute {N}."
+        f"In {shares['a'][0][1]:,} simulated studies of each of {len(shares['a'])} designs these 95% intervals held "
+        f"the exponent a in {a} of them, and N* at ten times the largest compute in {N}."
     )

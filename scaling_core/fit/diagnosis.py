@@ -178,12 +178,17 @@ def outlier_sentence(
     worst = int(np.argmax(np.abs(residuals)))
     count, n = int(far.sum()), len(points)
     moved = np.argsort(-np.abs(np.log((others + 1e-12) / (constants + 1e-12))), kind="stable")
-    changes = ", ".join(f"{form.names[i]} {constants[i]:.4g} becomes {others[i]:.4g}" for i in moved[:3])
+    changes = ", ".join(f"{form.names[i]} {_plain(constants[i])} becomes {_plain(others[i])}" for i in moved[:3])
     return (
         f"{count} of {n} runs {'lies' if count == 1 else 'lie'} more than {FAR:.0f} spreads off the curve; farthest is "
         f"N = {format_quantity(float(points.N[worst]))}, D = {format_quantity(float(points.D[worst]))}. "
         f"Without {'it' if count == 1 else 'them'}: {changes}."
     )
+
+
+def _plain(x: float) -> str:
+    """A constant for reading: four digits, 12,850 and not 1.285e+04."""
+    return f"{x:,.0f}" if 1e4 <= x < 1e7 else f"{x:.4g}".replace("e+", "e")
 
 
 def extrapolation_note(points: RunPoints, N: float, D: float) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from datetime import datetime
@@ -92,7 +93,8 @@ def saved_block() -> None:
         when = datetime.fromisoformat(law.made_at).astimezone().strftime("%d %b %Y, %H:%M") if law.made_at else ""
         about.markdown(f"**{escape_markdown(law.name)}**")
         with about:
-            st.html(f"<p class='sl-note'>{formula(law_text(law.law))}. {formula(law.source)}, {formula(when)}.</p>")
+            origin = html.escape(f"{law.source[:1].upper()}{law.source[1:]}, {when}.")
+            st.html(f"<p class='sl-note'>{formula(law_text(law.law))}. {origin}</p>")
         with button, st.container(horizontal=True, gap="small", horizontal_alignment="right"):
             if asked == law.id:
                 st.button(

@@ -72,7 +72,7 @@ class Source:
 def pick_source() -> tuple[Source, str | None]:
     """Draw the choice of runs and return them, with the sentence why they are not those that were asked for.
 
-    What cannot be read leaves the last runs of this session that could, or else the example.
+    What cannot be read leaves the runs that this viewer saw last, or else the example.
     """
     rows = _ladders()
     names = {EXAMPLE: "Example, simulated", UPLOAD: "Upload a table", PASTE: "Paste a table"}
@@ -144,7 +144,7 @@ def _ladders() -> dict[str, str]:
 
 
 def _uploaded() -> tuple[str, bytes] | None:
-    """Name and content of the file that was given last in this session."""
+    """Name and content of the file that this viewer gave last."""
     st.file_uploader(
         "Table of runs: CSV, TSV or text",
         type=["csv", "tsv", "txt"],

@@ -164,7 +164,9 @@ def _table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, narrow: bool = False, last_is_text: bool = False
 ) -> None:
     """A table in the page's style; the last column may be text that wraps."""
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    heads = [f"<th>{html.escape(name)}</th>" for name in head]
+    if last_is_text:
+        heads[-1] = f"<th class='sl-word'>{html.escape(head[-1])}</th>"
     body = []
     for row in rows:
         cells = [f"<td>{html.escape(cell)}</td>" for cell in row]
@@ -173,6 +175,6 @@ def _table(
         body.append(f"<tr>{''.join(cells)}</tr>")
     style = "sl-table sl-narrow" if narrow else "sl-table"
     st.html(
-        f"<div class='sl-scroll'><table class='{style}'><thead><tr>{heads}</tr></thead>"
+        f"<div class='sl-scroll'><table class='{style}'><thead><tr>{''.join(heads)}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )

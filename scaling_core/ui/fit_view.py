@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import cast
 
 import streamlit as st
@@ -48,11 +49,15 @@ from scaling_core.viz.fit_path import Path
 from scaling_core.viz.fit_runs import Fit, Shown
 from scaling_core.viz.theme import Theme
 
+MANY = 1_000
+"""From so many runs on a fit may take seconds, and the page says that it waits."""
+
 
 def law_view(source: Source, options: Options, theme: Theme) -> None:
     """The law through the runs: answer, diagnosis, pictures, constants, validation, files."""
     runs = choose(source, options)
-    outcome = parametric(runs, options)
+    with st.spinner("Fitting the runs.") if len(runs.taken) > MANY else nullcontext():
+        outcome = parametric(runs, options)
     result, shown = outcome.result, outcome.shown
     if result is None or shown is None:
         nothing_fitted(runs.taken, outcome.problem, theme)

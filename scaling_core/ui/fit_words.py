@@ -189,7 +189,8 @@ def optimum_figures(optimum: Path) -> list[tuple[str, str, str]]:
 def styles() -> str:
     """The few styles that only this page needs."""
     return (
-        "<style>.sl-answer sup, .sl-section sup { font-size: .62em; line-height: 0; vertical-align: .55em; }"
+        "<style>.sl-answer sup, .sl-section sup, .sl-note sup { font-size: .62em; line-height: 0; }"
+        ".sl-answer sup, .sl-section sup, .sl-note sup { vertical-align: .55em; }"
         ".sl-answer sub { font-size: .7em; line-height: 0; } .sl-gap + .sl-gap { margin-top: .5rem; }</style>"
     )
 

@@ -34,6 +34,8 @@ from scaling_core.viz.fit_runs import Fit, Shown
 
 Approach = Literal["parametric", "isoflop", "envelope"]
 VALIDATION_REFITS = 200
+MOST_WORK, FEWEST_REFITS = 1_000_000, 100
+"""Refits times runs that a change may take, which is some seconds; but for any table so many refits."""
 REPEATED = "muennighoff"
 """The form that needs unique tokens, and is fitted in stages of its own."""
 Answer = TypeVar("Answer")
@@ -97,6 +99,11 @@ class Outcome:
     shown: Shown | None
 
 
+def _refits(options: Options, points: RunPoints) -> int:
+    """The refits that were asked for, or as many as so many runs allow."""
+    return min(options.bootstrap, max(FEWEST_REFITS, MOST_WORK // max(len(points), 1)))
+
+
 def choose(source: Source, options: Options) -> Chosen:
     """The runs that are fitted, and those that the table holds out."""
     points = source.table.points
@@ -122,8 +129,9 @@ def parametric(runs: Chosen, options: Options) -> Outcome:
         if not isinstance(first, str) and (far := outliers(first.residuals)).any():
             points, left_out, note = first.points.subset(~far), first.points.subset(far), "|without"
     key = f"{runs.key}{note}|{law}"
-    found = _fit(key, options.bootstrap, options.resampling, options.interval, points, law)
-    key = f"{key}|{options.bootstrap}|{options.resampling}|{options.interval}"
+    refits = _refits(options, points)
+    found = _fit(key, refits, options.resampling, options.interval, points, law)
+    key = f"{key}|{refits}|{options.resampling}|{options.interval}"
     if isinstance(found, str):
         return Outcome(key=key, result=None, problem=found, shown=None)
     far = outliers(found.residuals)
@@ -142,7 +150,7 @@ def _fit(
 ) -> Fit | str:
     spread: dict[str, Any] = {"bootstrap": bootstrap, "resampling": resampling, "interval_method": interval}
     if _law["form"] == REPEATED:
-        some = {name: _law[name] for name in ("objective", "delta")}
+        some = {name: _law[name] for name in ("objective", "delta", "shared")}
         return _or_sentence(lambda: fit_repeated(_points, **some, **spread))
     return _or_sentence(lambda: fit_law(_points, **_law, **spread))
 
@@ -150,12 +158,13 @@ def _fit(
 def allocation(runs: Chosen, options: Options, method: Method | None = None) -> AllocationFit | str:
     """Approach 2 by a method, or approach 1 where that is what the options ask for; a sentence where there is none."""
     resampling = options.resampling if options.resampling in ("pairs", "cluster") else None
+    refits = _refits(options, runs.taken)
     if options.approach == "envelope":
         whole = resampling == "cluster"
-        return _envelope(runs.key, options.warmup, options.bootstrap, "cluster" if whole else "residual", runs.taken)
+        return _envelope(runs.key, options.warmup, refits, "cluster" if whole else "residual", runs.taken)
     how = method or options.method
     pairs = resampling == "pairs" and how != "interpolate"
-    return _isoflop(runs.key, how, options.bootstrap, "pairs" if pairs else "residual", runs.taken)
+    return _isoflop(runs.key, how, refits, "pairs" if pairs else "residual", runs.taken)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -293,7 +293,7 @@ def test_isoflop_profiles_stand_beside_parabolas_with_refused_budgets_and_their_
     assert cells(page, "Profile (unbiased)")[0] == f"{profile.exponents['a']:.3f}"
     assert cells(page, "Parabola")[0] == f"{parabola.exponents['a']:.3f}"
     assert "It has 3 sizes: at least 4 are needed." in words(page)
-    assert "held a 9" in words(page)
+    assert "held the exponent a in 9" in words(page)
     set_choice(page, "fit.method", "parabola")
     assert sentence(page).startswith(f"N* grows as C^{parabola.exponents['a']:.3f}")
 

@@ -73,6 +73,8 @@ def test_the_table_of_the_project_shows_that_the_parabola_can_miss_what_the_prof
     profile, parabola = (allocation_sentence(method, "residual") for method in ("profile", "parabola"))
     assert profile is not None
     assert parabola is not None
-    assert profile.startswith("In 300 simulated studies of each of 8 designs these 95% intervals held a 9")
+    assert profile.startswith(
+        "In 300 simulated studies of each of 8 designs these 95% intervals held the exponent a in 9"
+    )
     assert profile != parabola
     assert allocation_sentence("profile", "cluster") is None
