@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROME_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_APPLICATIONS = ("Google Chrome.app/Contents/MacOS/Google Chrome", "Chromium.app/Contents/MacOS/Chromium")
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the lab's child: torch's threads wait without spinning
 settings.register_profile("lab", deadline=None)  # a shared machine may stall in the middle of any example
 settings.load_profile("lab")
 
@@ -106,34 +107,39 @@ def project() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Folder of published runs beside the project; their licences keep them out of it.
-
-    Where it is absent the test is skipped and says so; with CI=true that is a failure.
-    """
-    folder = ROOT.parent / "shared" / "data"
+def beside_the_project(name: str, what: str) -> Path:
+    """The folder `name` of ../shared; where it is absent the test is skipped and says so, and fails with CI=true."""
+    folder = ROOT.parent / "shared" / name
     if not folder.is_dir():
-        message = "the published runs are not here: this test reads them from ../shared/data"
+        message = f"{what} are not here: this test reads them from ../shared/{name}"
         if required("CI"):
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of published runs beside the project; their licences keep them out of it."""
+    return beside_the_project("data", "the published runs")
 
 
 @pytest.fixture(scope="session")
 def shared_reference() -> Path:
-    """Folder of reference tables beside the project, made independently of it.
+    """Folder of reference tables beside the project, made independently of it."""
+    return beside_the_project("reference", "the reference tables")
 
-    Where it is absent the test is skipped and says so; with CI=true that is a failure.
-    """
-    folder = ROOT.parent / "shared" / "reference"
-    if not folder.is_dir():
-        message = "the reference tables are not here: this test reads them from ../shared/reference"
-        if required("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return folder
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps every test away from the runs and the saved laws of the person whose machine this is."""
+    before = os.environ.get("SCALING_LAB_HOME")
+    os.environ["SCALING_LAB_HOME"] = str(tmp_path_factory.mktemp("nobody"))
+    yield
+    if before is None:
+        del os.environ["SCALING_LAB_HOME"]
+    else:
+        os.environ["SCALING_LAB_HOME"] = before
 
 
 @pytest.fixture

@@ -31,8 +31,6 @@ pytestmark = pytest.mark.slow
 
 CHILD = """
 import sys
-from scaling_core.lab.surroundings import prepare_environment
-prepare_environment("cpu")  # before torch is loaded, as in the child itself: else its threads spin while they wait
 import scaling_core.lab.train as train
 train.CHECKPOINT_SECONDS = 0.2
 train.FLUSH_SECONDS = 0.1

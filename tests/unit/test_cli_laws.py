@@ -11,7 +11,7 @@ from scaling_core.catalog import presets
 from scaling_core.laws import GadreLaw, PowerLaw
 from scaling_core.library import save_law
 from scaling_core.optimum import optimal_for_compute
-from tests.unit.test_cli import Capture, answer, call, refusal
+from tests.cli_helpers import Capture, answer, call, refusal
 
 LAW = GadreLaw(E=1.6, a=120.0, b=300.0, eta=0.25)
 

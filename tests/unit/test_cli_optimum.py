@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from scaling_core.catalog import preset
-from scaling_core.cli import main
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum import (
     compute_wall,
@@ -20,25 +16,9 @@ from scaling_core.optimum import (
     smaller_model,
     worthless_epochs,
 )
+from tests.cli_helpers import Capture, answer, call
 
-Capture = pytest.CaptureFixture[str]
 LAW = preset("hoffmann2022").joint
-
-
-def call(capsys: Capture, *words: str) -> tuple[int, str, str]:
-    try:
-        status = main(words)
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def answer(capsys: Capture, *words: str) -> Any:
-    status, out, err = call(capsys, *words, "--json")
-    assert status == 0, err
-    assert out.count("\n") == 1
-    return json.loads(out)
 
 
 def repeating() -> MuennighoffLaw:
