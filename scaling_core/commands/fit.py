@@ -40,7 +40,7 @@ def register(commands: SubParsers) -> None:
     law.add_argument("--weights", help="equal (default), or se: by the runs' standard errors")
     law.add_argument("--fix", action="append", metavar="NAME=VALUE", help="hold a constant; may be given again")
     law.add_argument("--shared", action="store_true", default=None, help="one exponent for N and D")
-    law.add_argument("--interval", help="bias-corrected (default) or percentile")
+    law.add_argument("--interval", help="bias-corrected or percentile; by default what covers best")
     law.add_argument("--validate", action="store_true", default=None, help="refit parts of the runs, predict the rest")
     law.add_argument("--save", metavar="NAME", help="keep the law under this name for every other command and page")
     profiles = fit.add_argument_group("isoFLOP profiles")

@@ -18,6 +18,7 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
+from scaling_core.fit.intervals import Interval
 from scaling_core.fit.objective import Problem
 from scaling_core.fit.solver import Solution, polish
 
@@ -44,6 +45,11 @@ def check_resampling(resampling: str | None, groups: tuple[str, ...] | None) -> 
 def default_resampling(n: int) -> Resampling:
     """pairs for many runs, residual for few."""
     return "pairs" if n >= PAIRS_FROM else "residual"
+
+
+def default_interval(resampling: Resampling) -> Interval:
+    """What covers best in `data/coverage.csv`: plain percentiles of whole groups, bias-corrected ones of the others."""
+    return "percentile" if resampling == "cluster" else "bias-corrected"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from scaling_core.fit.bootstrap import (
     MOST_RUNS,
     Resampling,
     check_resampling,
+    default_interval,
     default_resampling,
     replicate,
 )
@@ -81,7 +82,7 @@ def fit_law(
     shared: bool = False,
     bootstrap: int = 0,
     resampling: Resampling | None = None,
-    interval_method: Interval = "bias-corrected",
+    interval_method: Interval | None = None,
     seed: int = 0,
     level: float = 0.95,
 ) -> FitResult:
@@ -90,9 +91,10 @@ def fit_law(
     points: n runs. form: one of `FORMS`. objective: huber-log (Hoffmann et al. 2022, eq. 3), lad, ls-log (all on log
     loss) or ls (on the loss). weights: `se` scales each residual by 1/sqrt(se^2 + tau^2), tau the scatter that the
     standard errors leave unexplained (DerSimonian & Laird 1986). fixed: constants held at a value. shared: one exponent
-    for N and D (beta = alpha). resampling: 'pairs', 'cluster' or 'residual', by default what suits n. level: of the
-    intervals. The order of the runs does not matter. Raises FitError where the runs cannot carry the law, InputError
-    for an option that does not exist.
+    for N and D (beta = alpha). resampling: 'pairs', 'cluster' or 'residual', by default what suits n. interval_method:
+    'bias-corrected' or 'percentile', by default what covers best (`data/coverage.csv`). level: of the intervals. The
+    order of the runs does not matter. Raises FitError where the runs cannot carry the law, InputError for an option
+    that does not exist.
     """
     options = _options(form, objective, delta, fixed, shared)
     if not 0 <= bootstrap <= MAX_BOOTSTRAP:
@@ -100,7 +102,8 @@ def fit_law(
     if not 0 < level < 1:
         raise InputError("level", level, "it must lie between 0 and 1")
     check_resampling(resampling, points.group)
-    check_interval(interval_method)
+    if interval_method is not None:
+        check_interval(interval_method)
     if weights not in WEIGHTS:
         raise InputError("weights", weights, f"it must be one of {', '.join(WEIGHTS)}")
     if weights == "se" and points.se is None:
@@ -123,6 +126,7 @@ def fit_law(
         warnings.append(diagnosis.outlier_sentence(points, shape, solved.residuals, solved.constants, *without))
     replicates = scales = None
     kind = resampling or default_resampling(len(points))
+    method = interval_method or default_interval(kind)
     if bootstrap and len(points) > MOST_RUNS:
         warnings.append(f"More than {MOST_RUNS} runs are not resampled, so there are no intervals: thin the table.")
     elif bootstrap:
@@ -143,10 +147,10 @@ def fit_law(
     intervals: dict[str, tuple[float, float]] = {}
     exponent_intervals: dict[str, tuple[float, float]] = {}
     if replicates is not None:
-        intervals = _intervals(shape.names, replicates, solved.constants, level, interval_method)
+        intervals = _intervals(shape.names, replicates, solved.constants, level, method)
         spread = np.stack(list(exponents_of(shape, replicates).values()), axis=1) if exponents else replicates[:, :0]
         best = np.array([float(value[0]) for value in exponents.values()])
-        exponent_intervals = _intervals(tuple(exponents), spread, best, level, interval_method)
+        exponent_intervals = _intervals(tuple(exponents), spread, best, level, method)
     return FitResult(
         form=shape,
         law=shape.law(solved.constants),
@@ -165,7 +169,7 @@ def fit_law(
         warnings=tuple(warnings),
         level=level,
         resampling=kind if replicates is not None else None,
-        interval_method=interval_method,
+        interval_method=method,
         replicates=replicates,
         replicate_scales=scales,
         intervals=intervals,

@@ -12,7 +12,7 @@ from scaling_core.catalog import presets
 from scaling_core.errors import InputError
 from scaling_core.fit import FORMS, Interval, Objective, Resampling
 from scaling_core.fit.allocation.curves import Method
-from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_resampling
+from scaling_core.fit.bootstrap import FEWEST_GROUPS, default_interval, default_resampling
 from scaling_core.fit.coverage import allocation_sentence, coverage_sentence, coverages, measured
 from scaling_core.laws import PowerLaw, form_of
 from scaling_core.ui.fit_source import Source
@@ -190,9 +190,11 @@ def _intervals(source: Source, options: Options) -> Options:
     names = _resamplings(source, options)
     chosen = choice_input("Resampling", f"fit.resampling.{options.approach}", names)
     resampling = cast("Resampling", chosen) if chosen in RESAMPLING_NAMES else None
-    interval = options.interval
+    interval, used = options.interval, resampling or default_resampling(len(points))
     if options.approach == "parametric":
-        interval = cast("Interval", choice_input("Interval", "fit.interval", INTERVAL_NAMES))
+        best = default_interval(used)
+        ordered = {best: INTERVAL_NAMES[best], **INTERVAL_NAMES}
+        interval = cast("Interval", choice_input("Interval", f"fit.interval.{best}", ordered))
     refits = choice_input("Refits", "fit.refits", REFITS)
     options = replace(
         options,
@@ -201,7 +203,6 @@ def _intervals(source: Source, options: Options) -> Options:
         bootstrap=int(refits),
     )
     if options.approach == "parametric":
-        used = resampling or default_resampling(len(points))
         found = measured(
             coverages(), n=len(points), objective=options.objective, resampling=used, interval=options.interval
         )

@@ -172,6 +172,7 @@ def test_whole_groups_are_drawn_together() -> None:
         alone = fit_law(RunPoints.of(N=points.N[drawn], D=points.D[drawn], loss=points.loss[drawn]))
         fitted = FORMS["chinchilla"].predict(replicate[None, :], np.log([points.N[drawn], points.D[drawn]]))[0]
         assert float(huber(np.log(fitted / points.loss[drawn]), 1e-3).sum()) <= alone.value * (1 + 1e-8)
+    assert (result.interval_method, fit_law(points, bootstrap=6).interval_method) == ("percentile", "bias-corrected")
     with pytest.raises(FitError, match="at least 6"):
         fit_law(points, bootstrap=6, resampling="cluster")
 
