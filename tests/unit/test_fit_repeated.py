@@ -346,7 +346,7 @@ def test_many_runs_start_from_a_part_of_them(monkeypatch: pytest.MonkeyPatch) ->
     whole = fit_repeated(points, base=PLANTED.base), fit_repeated(points, joint=True)
     monkeypatch.setattr("scaling_core.fit.repeated.solve.MANY", 40)
     monkeypatch.setattr("scaling_core.fit.repeated.search.MOST_GRID_POINTS", 20)
-    monkeypatch.setattr("scaling_core.fit.repeated.MOST_RUNS", 50)
+    monkeypatch.setattr("scaling_core.fit.repeated.fitting.MOST_RUNS", 50)
     for before, options in zip(whole, (MODES["base"], MODES["joint"]), strict=True):
         result = fit_repeated(points, bootstrap=10, **options)
         assert result.value == pytest.approx(before.value, rel=1e-6)
