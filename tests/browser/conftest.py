@@ -177,6 +177,11 @@ class Witness:
         assert self.errors == [], f"the page reported errors: {self.errors}"
 
 
+def at_rest(page: Page) -> None:
+    """Waits until the page's script has run: while it runs, what it replaces and what it writes stand side by side."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
 @pytest.fixture
 def witness() -> Witness:
     """The record of the page that this test opens."""

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from scaling_core.fit import read_csv
 from scaling_core.runs.store import Store
-from tests.browser.conftest import AppServer
+from tests.browser.conftest import AppServer, at_rest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ def button(page: Page, key: str) -> Locator:
 
 def press(page: Page, key: str) -> None:
     """Presses that button once the page has come to rest: while it is drawn anew, what follows a button moves it."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=PATIENCE)
+    at_rest(page)
     button(page, key).click()
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import AppServer, Witness
+from tests.browser.conftest import AppServer, Witness, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ def quiet(page: Page) -> None:
     """Waits until the script has run and every chart has drawn itself."""
     main = page.locator("[data-testid=stMainBlockContainer]")
     expect(main.locator("h1, h2").first).to_be_visible()
-    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    at_rest(page)
     page.wait_for_function(DRAWN)
 
 
