@@ -26,10 +26,19 @@ def rows() -> list[str]:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a box in the sidebar."""
-    sidebar = page.get_by_test_id("stSidebar")
-    sidebar.get_by_test_id("stSelectbox").filter(has_text=label).first.locator("input").click()
+    """Pick an option of the box with this label in the sidebar."""
+    page.get_by_test_id("stSidebar").get_by_role("combobox", name=label, exact=True).click()
     page.get_by_role("option", name=option).first.click()
+
+
+def turn_to(page: Page, name: str, part: str) -> None:
+    """Follows a link of the navigation and waits until the other page stands there, known by one of its headings.
+
+    For a moment the page before is still there, and at rest; both have a box called Law.
+    """
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.locator("[data-testid=stMain] h2").filter(has_text=part)).to_have_count(1)
+    quiet(page)
 
 
 def sentence(page: Page, part: str) -> Locator:
@@ -76,14 +85,12 @@ def test_from_a_file_to_a_law_on_the_calculator(
     expect(page.locator("[data-testid=stMain]").get_by_text("Saved as 'thirty-five runs'")).to_be_visible()
     no_traceback(page)
 
-    page.get_by_role("link", name="Calculator", exact=True).click()
-    quiet(page)
+    turn_to(page, "Calculator", "The whole surface")
     choose(page, "Law", "thirty-five runs")
     expect(page.locator("[data-testid=stMain] .sl-line").first).to_contain_text("thirty-five runs")
     no_traceback(page)
-    page.get_by_role("link", name="Fit your runs", exact=True).click()
+    turn_to(page, "Fit your runs", "What the law leaves over")
     expect(sentence(page, "from 35 runs.")).to_have_count(1)
-    quiet(page)
 
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete for good").click()
