@@ -136,6 +136,25 @@ class Checkpoints:
                 os.replace(path, path.with_name(path.name + ".damaged"))
 
 
+def keep_weights(
+    folder: Path, sweep: str, run_id: str, weights: Mapping[str, NDArray[Any]], about: Mapping[str, str]
+) -> None:
+    """Store a finished model as RUN.safetensors, with what it is. Raises CheckpointError where the disk refuses."""
+    path = folder / f"{run_id}.safetensors"
+    beside = folder / f".{path.name}.new"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(beside, weights, {"sweep": sweep, "run": run_id, **about})
+        beside.replace(path)
+        sync_folder(folder)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"The weights of {run_id} could not be written to {folder} ({error.strerror or error}); "
+            "make room there and resume."
+        ) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -22,6 +22,7 @@ from scaling_core import __version__
 from scaling_core.errors import CorpusError, DeviceError, ScalingError, SweepError
 from scaling_core.lab.corpus import Corpus, load_cached, load_corpus
 from scaling_core.lab.records import Plan
+from scaling_core.lab.spec import RULES
 from scaling_core.lab.surroundings import cores, prepare_environment, stay_awake
 from scaling_core.runs import place
 from scaling_core.runs.liveness import identity
@@ -62,6 +63,11 @@ def read_plan(home: Path, sweep: str) -> Plan:
         raise SweepError(f"There is no plan {path}; start the sweep again.") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ScalingError) as error:
         raise SweepError(f"The plan {path} cannot be read ({error}); start the sweep again.") from error
+    if plan.spec.rules != RULES:
+        raise SweepError(
+            f"The sweep {sweep} was begun under version {plan.spec.rules} of the training rules, and this is version "
+            f"{RULES}: the two do not mix; start it again."
+        )
     if plan.spec.id != sweep:
         raise SweepError(f"The plan {path} is that of {plan.spec.id}, not of {sweep}; start the sweep again.")
     return plan
@@ -177,7 +183,7 @@ class _Sweep:
         from scaling_core.lab.batches import validation_set
         from scaling_core.lab.foresee import register_predictions
         from scaling_core.lab.journal import Diverged, Journal
-        from scaling_core.lab.train import Bench, RungTraining
+        from scaling_core.lab.train import Bench, LineTraining
 
         spec = self.plan.spec
         journal = Journal(self.store, spec.id)
@@ -189,15 +195,16 @@ class _Sweep:
             stop=self.stop,
         )  # fmt: skip
         self._say_epochs(journal, corpus)
-        for rung in self.plan.rungs:
+        self._adopt(journal)
+        for line in self.plan.lines:
             done = {run.id for run in self.store.runs(spec.id) if run.state in ("finished", "failed")}
-            todo = [run for run in rung.runs if run.id not in done]
+            todo = [run for run in line.runs if run.id not in done]
             if not todo:
                 continue
             if todo[0].held_out:
                 register_predictions(journal, self.plan)
-            training = RungTraining(bench, rung)
-            _log(f"r{rung.rung} {rung.shape.name}: {todo[0].params:,} parameters, rate {rung.learning_rate:.2g}")
+            training = LineTraining(bench, line)
+            _log(f"{line.track} {line.shape.name}: {todo[0].params:,} parameters, rate {line.learning_rate:.2g}")
             try:
                 while todo:
                     run = todo.pop(0)
@@ -212,6 +219,17 @@ class _Sweep:
                         todo = [one for one in todo if one not in lost]
             finally:
                 training.close()
+
+    def _adopt(self, journal: Journal) -> None:
+        """Take over what was trained before in another sweep: the same line to the same end on the same text."""
+        twins = self.store.twins(self.plan.spec.id)
+        for run_id, twin in twins.items():
+            self.store.adopt_run(self.plan.spec.id, run_id, twin)
+        if twins:
+            sources = sorted({twin.copied_from or twin.sweep for twin in twins.values()})
+            journal.event(
+                "info", f"{len(twins)} of {len(self.plan.runs)} runs were trained before, in {', '.join(sources)}."
+            )
 
     def _say_epochs(self, journal: Journal, corpus: Corpus) -> None:
         largest = max(run.tokens for run in self.plan.runs)

@@ -14,7 +14,7 @@ import numpy as np
 from scaling_core.errors import DeviceError, InputError
 from scaling_core.flops import flops_per_token
 from scaling_core.lab import rules
-from scaling_core.lab.records import Calibration, Plan, RungPlan
+from scaling_core.lab.records import Calibration, LinePlan, Plan
 from scaling_core.lab.spec import BYTES_VOCAB, MODES, CorpusSpec, Mode, Shape, SweepSpec
 from scaling_core.units import format_bytes, format_duration
 
@@ -150,11 +150,11 @@ def make_plan(
     """
     if calibration.device != spec.device:
         raise InputError("calibration", calibration.device, f"the sweep trains on {spec.device}, measure that device")
-    rungs = tuple(_timed(spec, rules.plan_rung(spec, i, shape), calibration) for i, shape in enumerate(spec.shapes))
+    lines = tuple(_timed(spec, line, calibration) for line in rules.plan_lines(spec))
     seconds = calibration.startup_seconds + (FORETELL_SECONDS if spec.held_out else 0.0)
-    seconds += sum(run.seconds for rung in rungs for run in rung.runs)
-    memory = max(run.memory_bytes for rung in rungs for run in rung.runs)
-    plan = Plan(spec=spec, rungs=rungs, seconds=seconds, memory_bytes=memory)
+    seconds += sum(run.seconds for line in lines for run in line.runs)
+    memory = max(run.memory_bytes for line in lines for run in line.runs)
+    plan = Plan(spec=spec, lines=lines, seconds=seconds, memory_bytes=memory)
     return replace(plan, warnings=tuple(_warnings(plan, calibration, unique_tokens, asked_seconds)))
 
 
@@ -208,27 +208,27 @@ def shape_parameters(shape: Shape, vocab_size: int, context: int) -> int:
     return shape.parameters(vocab_size=vocab_size, context=context).with_head
 
 
-def run_shares(rung: RungPlan) -> list[int]:
-    """Optimiser steps that each run of a rung adds: from the branching of the run before along the trunk to its end."""
-    starts = [0, *(run.decay_from for run in rung.runs[:-1])]
-    return [run.steps - start for run, start in zip(rung.runs, starts, strict=True)]
+def run_shares(line: LinePlan) -> list[int]:
+    """Optimiser steps that each run of a line adds: from the branching of the run before along the trunk to its end."""
+    starts = [0, *(run.decay_from for run in line.runs[:-1])]
+    return [run.steps - start for run, start in zip(line.runs, starts, strict=True)]
 
 
-def _timed(spec: SweepSpec, rung: RungPlan, calibration: Calibration) -> RungPlan:
-    rate = speed(rung.shape, calibration, vocab_size=spec.vocab_size, context=spec.context)
-    batch_tokens = rung.batch_sequences * spec.context
+def _timed(spec: SweepSpec, line: LinePlan, calibration: Calibration) -> LinePlan:
+    rate = speed(line.shape, calibration, vocab_size=spec.vocab_size, context=spec.context)
+    batch_tokens = line.batch_sequences * spec.context
     evaluation = rules.validation_windows(spec.mode) * spec.context * EVALUATION_SHARE / rate
     runs = tuple(
         replace(
             run,
             seconds=steps * batch_tokens / rate + evaluation + RUN_OVERHEAD_SECONDS,
             memory_bytes=memory(
-                rung.shape, run.memory_bytes, calibration, vocab_size=spec.vocab_size, context=spec.context
+                line.shape, run.memory_bytes, calibration, vocab_size=spec.vocab_size, context=spec.context
             ),
         )
-        for run, steps in zip(rung.runs, run_shares(rung), strict=True)
+        for run, steps in zip(line.runs, run_shares(line), strict=True)
     )
-    return replace(rung, runs=runs)
+    return replace(line, runs=runs)
 
 
 def _offered() -> list[Shape]:

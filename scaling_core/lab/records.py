@@ -50,18 +50,22 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunPlan:
-    """One cooled endpoint: a rung (size) at a horizon. Several runs of a rung share its trunk.
+    """One cooled endpoint: a line (a size with a seed and a rate) at a horizon. The runs of a line share its trunk.
 
-    id: 'r{rung}-h{horizon}', unique in the sweep. steps: optimiser steps from zero to the cooled end.
+    id: '{track}-h{horizon}', unique in the sweep. track: of its line. seed: of weights and batches.
+    steps: optimiser steps from zero to the cooled end.
     decay_from: the trunk step at which this run's branch leaves. tokens: steps * batch_tokens.
     params: `ParameterCount.with_head`, the N of the sweep's law. flops: 6 N D. flops_exact: with attention, by layer.
     seconds: estimate for what this run adds (the first horizons of a rung share its trunk).
     """
 
     id: str
+    track: str
     rung: int
     shape: Shape
     horizon: float
+    seed: int
+    rate_factor: float
     params: int
     params_non_embedding: int
     params_total: int
@@ -76,11 +80,17 @@ class RunPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RungPlan:
-    """How one size is trained; the numbers follow from `lab.rules` and are stored with the sweep."""
+class LinePlan:
+    """How one size is trained with one seed; the numbers follow from `lab.rules` and are stored with the sweep.
+
+    track: the name of its trunk. learning_rate: the peak, with the rate's factor in it.
+    """
 
     rung: int
+    track: str
     shape: Shape
+    seed: int
+    rate_factor: float
     batch_sequences: int
     learning_rate: float
     beta2: float
@@ -94,7 +104,7 @@ class Plan:
     """A sweep worked out for a machine: every run with its FLOP, seconds and memory. `seconds` is the whole."""
 
     spec: SweepSpec
-    rungs: tuple[RungPlan, ...]
+    lines: tuple[LinePlan, ...]
     seconds: float
     memory_bytes: int
     warnings: tuple[str, ...] = ()
@@ -102,7 +112,13 @@ class Plan:
     @property
     def runs(self) -> tuple[RunPlan, ...]:
         """All runs, smallest rung first and shortest horizon first: the order in which they finish."""
-        return tuple(run for rung in self.rungs for run in rung.runs)
+        return tuple(run for line in self.lines for run in line.runs)
+
+    @property
+    def sizes(self) -> tuple[LinePlan, ...]:
+        """The first line of every rung, small to large: what the sizes are, however often each is trained."""
+        first = {line.rung: line for line in reversed(self.lines)}
+        return tuple(first[rung] for rung in sorted(first))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -113,19 +129,19 @@ class Plan:
         """The record that `to_dict` wrote; raises InputError, TypeError or KeyError on anything else."""
         import json
 
-        rungs = tuple(
-            RungPlan(
+        lines = tuple(
+            LinePlan(
                 **{
-                    **rung,
-                    "shape": Shape(**rung["shape"]),
-                    "runs": tuple(RunPlan(**{**run, "shape": Shape(**run["shape"])}) for run in rung["runs"]),
+                    **line,
+                    "shape": Shape(**line["shape"]),
+                    "runs": tuple(RunPlan(**{**run, "shape": Shape(**run["shape"])}) for run in line["runs"]),
                 }
             )
-            for rung in raw["rungs"]
+            for line in raw["lines"]
         )
         return cls(
             spec=SweepSpec.from_json(json.dumps(raw["spec"])),
-            rungs=rungs,
+            lines=lines,
             seconds=raw["seconds"],
             memory_bytes=raw["memory_bytes"],
             warnings=tuple(raw["warnings"]),

@@ -10,7 +10,7 @@ from typing import Literal
 
 from scaling_core.errors import InputError
 from scaling_core.flops import flops_per_token, training_flops
-from scaling_core.lab.records import RungPlan, RunPlan
+from scaling_core.lab.records import LinePlan, RunPlan
 from scaling_core.lab.spec import Mode, Shape, SweepSpec
 
 BASE_WIDTH_LAYERS: tuple[tuple[int, int], ...] = (
@@ -29,6 +29,8 @@ WARMUP_SHARE = 0.1
 BETA1 = 0.9
 WEIGHT_DECAY = 0.1
 CLIP_NORM = 1.0
+MOST_RATE = 1e-2
+"""Peak rate that the rule never exceeds; a factor on it may."""
 
 Track = Literal["trunk", "branch"]
 
@@ -70,10 +72,11 @@ def batch_sequences(params: int, context: int) -> int:
     return max(1, quantum * round(sequences / quantum))
 
 
-def learning_rate(params_non_embedding: int) -> float:
-    """Peak rate of AdamW: 0.005 (N / 100000)^-0.23, at most 0.01, N parameters outside embeddings and head.
+def learning_rate(params_non_embedding: int, *, coefficient: float = 5e-3, exponent: float = -0.23) -> float:
+    """Peak rate of AdamW: coefficient (N / 100000)^exponent, at most 0.01, N parameters outside embeddings and head.
 
-    Measured on the standard library's source at ten tokens a parameter with one seed, under the batches above; the
+    The numbers that stand here by default, which a sweep of rates on one's own machine replaces, were measured on the
+    standard library's source at ten tokens a parameter with one seed, under the batches above; the
     best rate is the vertex of a parabola in its logarithm (nats at each rate):
 
         N =  25,472 (2x32,   512 tokens a step)  0.0080   0.005: 2.218   0.0087: 2.189  0.013: 2.238
@@ -84,7 +87,7 @@ def learning_rate(params_non_embedding: int) -> float:
     """
     if params_non_embedding < 1:
         raise InputError("params_non_embedding", params_non_embedding, "a model has at least one parameter")
-    return min(1e-2, 5e-3 * math.pow(params_non_embedding / 1e5, -0.23))
+    return min(MOST_RATE, coefficient * math.pow(params_non_embedding / 1e5, exponent))
 
 
 def beta2(batch_tokens: int) -> float:
@@ -145,12 +148,24 @@ def memory_estimate(shape: Shape, *, vocab_size: int, context: int, batch_sequen
     return 16 * count + kept
 
 
-def plan_rung(spec: SweepSpec, rung: int, shape: Shape) -> RungPlan:
+def plan_lines(spec: SweepSpec) -> tuple[LinePlan, ...]:
+    """Every line of a sweep in the order in which they are trained: by size, then by seed, then by rate."""
+    return tuple(
+        plan_line(spec, rung, index=index, factor=factor)
+        for rung in range(len(spec.shapes))
+        for index in range(spec.seed_count(rung))
+        for factor in spec.rate_factors
+    )
+
+
+def plan_line(spec: SweepSpec, rung: int, *, index: int = 0, factor: float = 1.0) -> LinePlan:
     """Work out how one size is trained: batch, rate, warm-up, trunk, and a branch for every horizon.
 
-    A run at horizon h sees about h N tokens (N with head), rounded up to whole steps; its branch leaves the
-    trunk when `1 - decay_fraction` of its steps are done. `seconds` stays 0 for the planner to fill in.
+    index: which of the rung's seeds. factor: on the rate. A run at horizon h sees about h N tokens (N with head),
+    rounded up to whole steps; its branch leaves the trunk when `1 - decay_fraction` of its steps are done. `seconds`
+    stays 0 for the planner to fill in.
     """
+    shape = spec.shapes[rung]
     count = spec.parameters(shape)
     sequences = batch_sequences(count.with_head, spec.context)
     batch_tokens = sequences * spec.context
@@ -158,18 +173,20 @@ def plan_rung(spec: SweepSpec, rung: int, shape: Shape) -> RungPlan:
         n_layer=shape.n_layer, d_model=shape.d_model, vocab_size=spec.vocab_size, context=spec.context
     )
     memory = memory_estimate(shape, vocab_size=spec.vocab_size, context=spec.context, batch_sequences=sequences)
-    held_out = rung >= len(spec.shapes) - spec.held_out
+    track = track_name(rung, index, factor if spec.tunes else 1.0)
     runs: list[RunPlan] = []
-    for horizon in spec.horizons:
-        steps = max(2, math.ceil(horizon * count.with_head / batch_tokens))
+    for horizon, steps in run_lengths(spec, count.with_head, batch_tokens):
         decay = min(steps - 1, max(1, round(spec.decay_fraction * steps)))
         tokens = steps * batch_tokens
         runs.append(
             RunPlan(
-                id=f"r{rung}-h{horizon:g}",
+                id=f"{track}-h{horizon:g}",
+                track=track,
                 rung=rung,
                 shape=shape,
                 horizon=horizon,
+                seed=spec.line_seed(index),
+                rate_factor=factor,
                 params=count.with_head,
                 params_non_embedding=count.non_embedding,
                 params_total=count.total,
@@ -180,16 +197,34 @@ def plan_rung(spec: SweepSpec, rung: int, shape: Shape) -> RungPlan:
                 flops_exact=exact * tokens,
                 seconds=0.0,
                 memory_bytes=memory,
-                held_out=held_out,
+                held_out=rung >= len(spec.shapes) - spec.held_out,
             )
         )
-    return RungPlan(
+    rate = learning_rate(count.non_embedding, coefficient=spec.rate_coefficient, exponent=spec.rate_exponent)
+    return LinePlan(
         rung=rung,
+        track=track,
         shape=shape,
+        seed=spec.line_seed(index),
+        rate_factor=factor,
         batch_sequences=sequences,
-        learning_rate=learning_rate(count.non_embedding) * spec.rate_factor,
+        learning_rate=rate * factor,
         beta2=beta2(batch_tokens),
         warmup_steps=warmup_steps(count.with_head, batch_tokens, runs[0].steps),
         trunk_steps=runs[-1].decay_from,
         runs=tuple(runs),
     )
+
+
+def track_name(rung: int, index: int = 0, factor: float = 1.0) -> str:
+    """The name of a line: 'r3', 'r3-s1' for its second seed, 'r3-x0.5' at half the rate."""
+    return f"r{rung}" + (f"-s{index}" if index else "") + (f"-x{factor:g}" if factor != 1.0 else "")
+
+
+def run_lengths(spec: SweepSpec, params: int, batch_tokens: int) -> list[tuple[float, int]]:
+    """Horizon and optimiser steps of each run of a size; those beyond `max_steps` become one that ends there."""
+    lengths = [(h, max(2, math.ceil(h * params / batch_tokens))) for h in spec.horizons]
+    if spec.max_steps is None or lengths[-1][1] <= spec.max_steps:
+        return lengths
+    within = [(h, steps) for h, steps in lengths if steps < spec.max_steps]
+    return [*within, (round(spec.max_steps * batch_tokens / params, 2), spec.max_steps)]

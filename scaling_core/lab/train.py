@@ -1,4 +1,4 @@
-"""Train one rung: a trunk at constant rate, and from it a branch for every horizon, cooled and measured.
+"""Train one line: a trunk at constant rate, and from it a branch for every horizon, cooled and measured.
 
 Everything that decides a weight is a pure function of the plan, the text, the seed and the step, and the state
 between steps is in the checkpoint: a training resumed after a kill ends in the same bits on the CPU.
@@ -21,14 +21,14 @@ from torch import Tensor
 from scaling_core.errors import CheckpointError, DeviceError
 from scaling_core.lab import rules
 from scaling_core.lab.batches import BatchOrder
-from scaling_core.lab.checkpoint import Checkpoints, sync_folder
+from scaling_core.lab.checkpoint import Checkpoints, Loaded, keep_weights
 from scaling_core.lab.corpus import Corpus
 from scaling_core.lab.device import Device, trouble
+from scaling_core.lab.identity import init_seed, line_key
 from scaling_core.lab.journal import Curve, Diverged, Journal
 from scaling_core.lab.model import GPT
-from scaling_core.lab.records import Plan, RungPlan, RunPlan
+from scaling_core.lab.records import LinePlan, Plan, RunPlan
 from scaling_core.lab.stepper import Stepper
-from scaling_core.lab.tensors import write_tensors
 
 CHECKPOINT_SECONDS = 30.0
 """Between rolling checkpoints; longer where writing one takes more than a twentieth of it."""
@@ -43,7 +43,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bench:
-    """What every rung of a sweep shares. folder: of the sweep. validation: windows (n, context + 1).
+    """What every line of a sweep shares. folder: of the sweep. validation: windows (n, context + 1).
 
     stop: asked at every step whether to stop.
     """
@@ -58,21 +58,21 @@ class Bench:
     model_class: type[GPT] = GPT
 
 
-class RungTraining:
-    """One size in training, between `train` calls for its runs, shortest horizon first."""
+class LineTraining:
+    """One size with one seed in training, between `train` calls for its runs, shortest horizon first."""
 
-    def __init__(self, bench: Bench, rung: RungPlan) -> None:
+    def __init__(self, bench: Bench, line: LinePlan) -> None:
         spec = bench.plan.spec
         self.bench = bench
-        self.rung = rung
-        self.batch_tokens = rung.batch_sequences * spec.context
+        self.line = line
+        self.batch_tokens = line.batch_sequences * spec.context
         self.order = BatchOrder(
-            bench.corpus.train, context=spec.context, batch_sequences=rung.batch_sequences, seed=spec.seed
+            bench.corpus.train, context=spec.context, batch_sequences=line.batch_sequences, seed=line.seed
         )
         self.step = 0
         self.spent = 0.0
         self.stepper: Stepper | None = None
-        self._run = rung.runs[0]
+        self._run = line.runs[0]
         self._track = ""
         self._curve: Curve
         self._flushed = 0.0
@@ -96,10 +96,10 @@ class RungTraining:
         """
         self._run = run
         self.bench.journal.store.start_run(self.bench.plan.spec.id, run.id)
-        trunk, branch = f"r{run.rung}", run.id
+        trunk, branch = run.track, run.id
         if not self._resume(branch, run):
             here = self._track == trunk and self.step <= run.decay_from and self.stepper is not None
-            if not here and not self._resume(trunk, run, upto=run.decay_from):
+            if not here and not self._resume(trunk, run, upto=run.decay_from) and not self._inherit(run):
                 self._start(trunk, run)
             self._advance(run.decay_from)
             self._save()
@@ -110,8 +110,8 @@ class RungTraining:
 
     @property
     def on_trunk(self) -> bool:
-        """Whether the present track is the trunk, on which every later run of the rung depends."""
-        return self._track == f"r{self.rung.rung}"
+        """Whether the present track is the trunk, on which every later run of the line depends."""
+        return self._track == self.line.track
 
     # Where a track begins
 
@@ -122,12 +122,12 @@ class RungTraining:
                 self.stepper.micro_sequences = micro
             return
         self.stepper = Stepper(
-            self.rung.shape,
+            self.line.shape,
             vocab_size=spec.vocab_size,
             context=spec.context,
-            seed=spec.seed * 1009 + self.rung.rung,
-            beta2=self.rung.beta2,
-            batch_sequences=self.rung.batch_sequences,
+            seed=init_seed(self.line.seed, self.line.shape),
+            beta2=self.line.beta2,
+            batch_sequences=self.line.batch_sequences,
             device=self.bench.device,
             micro_sequences=micro,
             model_class=self.bench.model_class,
@@ -144,19 +144,19 @@ class RungTraining:
         """Take the present state as a point of `track`; its curve beyond this step is taken back."""
         on_trunk = track != run.id
         decay, steps = (None, None) if on_trunk else (run.decay_from, run.steps)
-        rung = self.rung
+        line = self.line
 
         def rate(step: int) -> float:
             return rules.schedule(
-                step, peak=rung.learning_rate, warmup=rung.warmup_steps, decay_from=decay, steps=steps
+                step, peak=line.learning_rate, warmup=line.warmup_steps, decay_from=decay, steps=steps
             )
 
         self._curve = Curve(
             track=track,
             params=run.params,
             batch_tokens=self.batch_tokens,
-            every=rules.curve_every(rung.trunk_steps if on_trunk else run.steps),
-            last=rung.trunk_steps if on_trunk else run.steps,
+            every=rules.curve_every(line.trunk_steps if on_trunk else run.steps),
+            last=line.trunk_steps if on_trunk else run.steps,
             rate=rate,
             limit=math.log(self.bench.plan.spec.vocab_size) + 1.0,
             step=self.step,
@@ -172,6 +172,12 @@ class RungTraining:
         found = self._checkpoints(track).load(upto=upto)
         if found is None:
             return False
+        self._take(found, run)
+        self._enter(track, run, found.about)
+        return True
+
+    def _take(self, found: Loaded, run: RunPlan) -> None:
+        """The state of a checkpoint: weights, moments, random numbers, step, and the seconds that the run has spent."""
         self._build(int(found.about["micro_sequences"]))
         assert self.stepper is not None
         state = dict(found.tensors)
@@ -179,8 +185,23 @@ class RungTraining:
         self.stepper.load(state, found.step)
         self.step = found.step
         self.spent = float(found.about["spent"]) if found.about["run"] == run.id else 0.0
-        self._enter(track, run, found.about)
-        return True
+
+    def _inherit(self, run: RunPlan) -> bool:
+        """Go on from the trunk of the same line in another sweep, where one is kept that is not beyond this run."""
+        spec, store = self.bench.plan.spec, self.bench.journal.store
+        key = line_key(spec, self.line, self.bench.corpus.hash)
+        for sweep, track in store.twin_lines(spec.id, key):
+            folder = self.bench.folder.parent / sweep / "checkpoints" / track / track
+            kept = Checkpoints(folder, sweep=sweep, track=track, say=lambda text: None)
+            found = kept.load(upto=run.decay_from)
+            if found is None:
+                continue
+            self._take(found, run)
+            store.adopt_trunk(spec.id, run.track, sweep, track)
+            self._enter(run.track, run, found.about)
+            self.bench.journal.event("info", f"{run.track} goes on from step {found.step:,} of {track} in {sweep}.")
+            return True
+        return False
 
     # From step to step
 
@@ -206,7 +227,7 @@ class RungTraining:
                 micro = self.stepper.micro_sequences
                 self.bench.journal.event(
                     "warning",
-                    f"Memory ran out in {self._curve.track}; the batch of {self.rung.batch_sequences} sequences is "
+                    f"Memory ran out in {self._curve.track}; the batch of {self.line.batch_sequences} sequences is "
                     f"now worked through {micro} at a time, with the same result.",
                 )
         self.spent = spent + time.monotonic() - started
@@ -238,7 +259,7 @@ class RungTraining:
     def _checkpoints(self, track: str) -> Checkpoints:
         journal = self.bench.journal
         return Checkpoints(
-            self.bench.folder / "checkpoints" / f"r{self.rung.rung}" / track,
+            self.bench.folder / "checkpoints" / self.line.track / track,
             sweep=self.bench.plan.spec.id,
             track=track,
             say=lambda text: journal.event("warning", text),
@@ -254,7 +275,7 @@ class RungTraining:
             "partial": self._curve.partial,
             "spent": self.spent,
             "micro_sequences": self.stepper.micro_sequences,
-            "shape": self.rung.shape.name,
+            "shape": self.line.shape.name,
         }
         tensors = {**self.stepper.state(), "rng": torch.get_rng_state().numpy()}
         try:
@@ -270,6 +291,7 @@ class RungTraining:
 
     def _finish(self) -> None:
         """Measure the cooled model on the validation set, keep the longest horizon's weights, store the loss."""
+        assert self.stepper is not None
         bench, run = self.bench, self._run
         sweep = bench.plan.spec.id
         began = time.monotonic()
@@ -279,8 +301,10 @@ class RungTraining:
             raise Diverged(f"The validation loss of {run.id} is not a number; the model has diverged.")
         se = float(losses.std(ddof=1) / math.sqrt(losses.size))
         self.spent += time.monotonic() - began
-        if run.id == self.rung.runs[-1].id:
-            self._keep_weights()
+        if run.id == self.line.runs[-1].id:
+            weights = {name[2:]: array for name, array in self.stepper.state().items() if name.startswith("w.")}
+            about = {"shape": self.line.shape.name, "context": str(bench.plan.spec.context)}
+            keep_weights(bench.folder / "models", sweep, run.id, weights, about)
         row = self._curve.measured(loss)
         if row is not None:
             bench.journal.advance(run, run.tokens, [row])
@@ -310,26 +334,6 @@ class RungTraining:
             found.append(self.stepper.window_losses(self.stepper.to_device(bench.validation[start : start + size])))
             bench.journal.beat()
         return torch.cat(found).cpu().numpy().astype(np.float64)
-
-    def _keep_weights(self) -> None:
-        assert self.stepper is not None
-        folder = self.bench.folder / "models"
-        path = folder / f"{self._run.id}.safetensors"
-        beside = folder / f".{path.name}.new"
-        weights = {name[2:]: array for name, array in self.stepper.state().items() if name.startswith("w.")}
-        spec = self.bench.plan.spec
-        about = {"sweep": spec.id, "run": self._run.id, "shape": self.rung.shape.name, "context": str(spec.context)}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_tensors(beside, weights, about)
-            beside.replace(path)
-            sync_folder(folder)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CheckpointError(
-                f"The weights of {self._run.id} could not be written to {folder} ({error.strerror or error}); "
-                "make room there and resume."
-            ) from error
 
 
 def explain(error: BaseException, device: str) -> DeviceError | None:

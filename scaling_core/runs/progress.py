@@ -78,9 +78,9 @@ def summarize(row: SweepRow, runs: Sequence[RunRow], latest: CurveRow | None, st
 
 def _done_seconds(plan: Plan, rows: dict[str, RunRow]) -> float:
     done = 0.0
-    for rung in plan.rungs:
+    for line in plan.lines:
         start_tokens = 0
-        for run in rung.runs:
+        for run in line.runs:
             if run.id in rows:
                 done += run.seconds * run_fraction(run, rows[run.id], start_tokens)
             start_tokens = run.decay_from * run.tokens // run.steps

@@ -66,10 +66,29 @@ class Reading:
     def runs(self, sweep: str) -> list[RunRow]:
         """The runs of a sweep in the order of its plan."""
         rows = self._rows("SELECT * FROM runs WHERE sweep = ? ORDER BY place", (sweep,))
-        for row in rows:
-            del row["place"]
-            row["held_out"] = bool(row["held_out"])
-        return [RunRow(**row) for row in rows]
+        return [_run(row) for row in rows]
+
+    def twins(self, sweep: str) -> dict[str, RunRow]:
+        """For runs of a sweep that have no loss: the same training finished elsewhere, by the id of the run here.
+
+        A loss that was only foretold is no twin of a measured one.
+        """
+        rows = self._rows(
+            "SELECT mine.id AS wanted, other.* FROM runs AS mine JOIN runs AS other ON other.key = mine.key "
+            "WHERE mine.sweep = ? AND mine.loss IS NULL AND other.sweep <> mine.sweep AND other.loss IS NOT NULL "
+            "AND NOT other.censored ORDER BY other.finished_at DESC",
+            (sweep,),
+        )
+        return {str(row.pop("wanted")): _run(row) for row in rows}
+
+    def twin_lines(self, sweep: str, line_key: str) -> list[tuple[str, str]]:
+        """Where else a trunk of this digest was trained: (sweep, track), the longest first."""
+        rows = self._rows(
+            "SELECT sweep, track, max(tokens) AS reached FROM runs WHERE line_key = ? AND sweep <> ? AND tokens > 0 "
+            "GROUP BY sweep, track ORDER BY reached DESC",
+            (line_key, sweep),
+        )
+        return [(str(row["sweep"]), str(row["track"])) for row in rows]
 
     def curve(self, sweep: str, after: int | None = None) -> list[CurveRow]:
         """Learning curves of a sweep, in the order stored; only rows with `seq` beyond `after` where it is given.
@@ -151,3 +170,8 @@ class Reading:
             return json.loads(text)
         except ValueError as error:
             raise StoreError(f"What the database {self._path} holds of {sweep} cannot be read ({error}).") from error
+
+
+def _run(row: dict[str, Any]) -> RunRow:
+    known = {name: value for name, value in row.items() if name != "place"}
+    return RunRow(**{**known, "held_out": bool(row["held_out"]), "censored": bool(row["censored"])})

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import FitResult, RunPoints, fit_law
+from scaling_core.fit.parametric import Weights
 from scaling_core.runs import place
 from scaling_core.runs.liveness import shown_state
+from scaling_core.runs.noise import seed_noise
 from scaling_core.runs.rows import PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
 
@@ -22,9 +24,17 @@ BOOTSTRAP = 1000
 
 _COLUMNS = (
     *("id", "sweep", "rung", "shape", "horizon", "params", "params_non_embedding", "params_total", "tokens"),
-    *("unique_tokens", "flops", "flops_exact", "loss", "se", "bits_per_byte", "seed", "held_out", "predicted_loss"),
-    *("predicted_low", "predicted_high", "seconds", "finished_at", "device", "corpus", "corpus_hash"),
+    *("unique_tokens", "flops", "flops_exact", "loss", "se", "bits_per_byte", "seed", "rate_factor", "held_out"),
+    *("censored", "copied_from", "predicted_loss", "predicted_low", "predicted_high", "seconds", "finished_at"),
+    *("device", "corpus", "corpus_hash"),
 )
+Counting = Literal["with_head", "total", "non_embedding"]
+COUNTINGS: dict[Counting, Callable[[RunRow], int]] = {
+    "with_head": lambda run: run.params,
+    "total": lambda run: run.params_total,
+    "non_embedding": lambda run: run.params_non_embedding,
+}
+"""What N may count, and how a run says it."""
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -58,7 +68,8 @@ def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP)
         "corpus": row.corpus,
         "machine": row.machine,
         "spec": plain(asdict(spec)),
-        "points": [_point(row, run) for run in runs if run.loss is not None],
+        "seed_noise": {str(rung): noise for rung, noise in seed_noise(runs).items()},
+        "points": [_point(run) for run in runs if run.loss is not None],
         "runs": len(runs),
         "fit": fit,
         "fit_note": note,
@@ -67,26 +78,43 @@ def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP)
     }
 
 
-def fit_runs(runs: Sequence[RunRow], *, bootstrap: int = 0, seed: int = 0, level: float = 0.95) -> FitResult:
-    """The Chinchilla form through the finished runs that are not held out; N with head, D seen tokens.
+def fit_runs(
+    runs: Sequence[RunRow],
+    *,
+    counting: Counting = "with_head",
+    censored: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
+    level: float = 0.95,
+) -> FitResult:
+    """The Chinchilla form through the finished runs that are not held out.
 
-    Raises FitError where they cannot carry it, above all while too few are finished.
+    counting: which parameters N are, see `points_of`. censored: whether runs that were stopped early take part. Where
+    some sizes have several seeds, residuals are weighted by the noise between them. Raises FitError where the runs
+    cannot carry the law, above all while too few are finished.
     """
-    used = [run for run in runs if run.loss is not None and not run.held_out]
+    used = [run for run in runs if run.loss is not None and not run.held_out and (censored or not run.censored)]
     if not used:
         raise FitError("No run is finished yet: the fit begins with six of them.")
-    return fit_law(points_of(used), bootstrap=bootstrap, seed=seed, level=level)
+    points = points_of(used, counting=counting)
+    weights: Weights = "equal" if points.se is None else "se"
+    return fit_law(points, weights=weights, bootstrap=bootstrap, seed=seed, level=level)
 
 
-def points_of(runs: Sequence[RunRow]) -> RunPoints:
-    """The finished runs among `runs` as points of a fit, held out or not. Raises InputError where none is finished."""
+def points_of(runs: Sequence[RunRow], *, counting: Counting = "with_head") -> RunPoints:
+    """The finished runs among `runs` as points of a fit, held out or not. Raises InputError where none is finished.
+
+    counting: N is 'with_head' (blocks and head, embeddings and positions left out), 'total' (everything) or
+    'non_embedding' (blocks alone, as Kaplan et al. 2020 count). se: the noise between seeds where it is known. The
+    standard error of the validation set is not in it: all runs are measured on the same text, and share that error.
+    """
     finished = [(run, run.loss) for run in runs if run.loss is not None]
-    errors = [run.se for run, _ in finished]
+    noise = seed_noise([run for run, _ in finished])
     return RunPoints.of(
-        N=[float(run.params) for run, _ in finished],
+        N=[float(COUNTINGS[counting](run)) for run, _ in finished],
         D=[float(run.tokens) for run, _ in finished],
         loss=[loss for _, loss in finished],
-        se=[se for se in errors if se is not None] if all(errors) else None,
+        se=[noise[run.rung] for run, _ in finished] if all(run.rung in noise for run, _ in finished) else None,
     )
 
 
@@ -111,8 +139,8 @@ def export_csv(sweep: str, home: Path | None = None) -> str:
             for value in (
                 *(run.id, row.id, run.rung, plan.shape.name, run.horizon),
                 *(run.params, run.params_non_embedding, run.params_total, run.tokens, run.unique_tokens),
-                *(run.flops, plan.flops_exact, run.loss, run.se, run.bits_per_byte),
-                *(row.plan.spec.seed, int(run.held_out)),
+                *(run.flops, run.flops_exact, run.loss, run.se, run.bits_per_byte),
+                *(run.seed, run.rate_factor, int(run.held_out), int(run.censored), run.copied_from),
                 *((one.loss, one.low, one.high) if one else (None, None, None)),
                 *(run.seconds, run.finished_at, row.device),
                 *(str(row.corpus.get("name", "")), str(row.corpus.get("hash", ""))),
@@ -140,7 +168,7 @@ def _read(sweep: str, home: Path) -> tuple[SweepRow, list[RunRow], list[Predicti
         return row, store.runs(sweep), store.predictions(sweep)
 
 
-def _point(row: SweepRow, run: RunRow) -> dict[str, Any]:
+def _point(run: RunRow) -> dict[str, Any]:
     return {
         "id": run.id,
         "params": run.params,
@@ -149,11 +177,14 @@ def _point(row: SweepRow, run: RunRow) -> dict[str, Any]:
         "tokens": run.tokens,
         "unique_tokens": run.unique_tokens,
         "flops": run.flops,
+        "flops_exact": run.flops_exact,
         "loss": run.loss,
         "se": run.se,
         "bits_per_byte": run.bits_per_byte,
-        "seed": row.plan.spec.seed,
+        "seed": run.seed,
         "held_out": run.held_out,
+        "censored": run.censored,
+        "copied_from": run.copied_from,
         "seconds": run.seconds,
     }
 

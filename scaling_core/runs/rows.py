@@ -43,26 +43,37 @@ class SweepRow:
 class RunRow:
     """One cooled endpoint of a sweep. `tokens` counts from zero along the trunk and its branch.
 
+    track: name of its line. line_key, key: digests of what was trained, see `lab.identity`.
     loss, se: on the fixed validation set, nats per token, with its standard error. bits_per_byte: the same loss.
+    censored: the run was stopped early, and its loss is foretold from its curve, with half the interval as `se`.
+    copied_from: the sweep in which the same run was trained, or None where it was trained in this one.
     unique_tokens: different tokens among those seen. seconds: what this run added. None until it is finished.
     message: why it failed.
     """
 
     sweep: str
     id: str
+    track: str
     rung: int
     horizon: float
+    seed: int
+    rate_factor: float
     held_out: bool
     params: int
     params_non_embedding: int
     params_total: int
     planned_tokens: int
     flops: float
+    flops_exact: float
+    line_key: str
+    key: str
     state: RunState
     tokens: int
     loss: float | None
     se: float | None
     bits_per_byte: float | None
+    censored: bool
+    copied_from: str | None
     unique_tokens: int | None
     seconds: float | None
     started_at: float | None

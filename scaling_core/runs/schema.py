@@ -10,14 +10,20 @@ import time
 from pathlib import Path
 
 from scaling_core.errors import StoreError
+from scaling_core.runs import migrate
 from scaling_core.runs.place import HOME_VARIABLE, make_folder
 
 APPLICATION_ID = 0x534C4142
 """`PRAGMA application_id` of our files: the letters SLAB."""
-VERSION = 1
+VERSION = 2
 """`PRAGMA user_version`: grows with every change of the tables."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another's lock."""
+
+
+class Outdated(Exception):
+    """The database is of the version before and has to be migrated first."""
+
 
 TABLES = """
 CREATE TABLE sweeps (
@@ -40,19 +46,27 @@ CREATE TABLE runs (
     sweep TEXT NOT NULL REFERENCES sweeps (id),
     id TEXT NOT NULL,
     place INTEGER NOT NULL,
+    track TEXT NOT NULL,
     rung INTEGER NOT NULL,
     horizon REAL NOT NULL,
+    seed INTEGER NOT NULL,
+    rate_factor REAL NOT NULL,
     held_out INTEGER NOT NULL,
     params INTEGER NOT NULL,
     params_non_embedding INTEGER NOT NULL,
     params_total INTEGER NOT NULL,
     planned_tokens INTEGER NOT NULL,
     flops REAL NOT NULL,
+    flops_exact REAL NOT NULL,
+    line_key TEXT NOT NULL,
+    key TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'finished', 'failed')),
     tokens INTEGER NOT NULL DEFAULT 0,
     loss REAL,
     se REAL,
     bits_per_byte REAL,
+    censored INTEGER NOT NULL DEFAULT 0,
+    copied_from TEXT,
     unique_tokens INTEGER,
     seconds REAL,
     started_at REAL,
@@ -99,6 +113,8 @@ CREATE TABLE events (
     level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
     text TEXT NOT NULL
 );
+CREATE INDEX runs_by_key ON runs (key);
+CREATE INDEX runs_by_line ON runs (line_key);
 CREATE INDEX events_of_sweep ON events (sweep);
 CREATE INDEX curve_in_order ON curve (sweep, seq);
 
@@ -149,6 +165,10 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
             connection = _connect(path, "rw")
             connection.execute("PRAGMA query_only = ON")
             ready = _check(connection, path)
+    except Outdated:
+        connection.close()
+        _bring_up(path)
+        return open_reader(path)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error
@@ -176,6 +196,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA foreign_keys = ON")
+    except Outdated:
+        connection.close()
+        _bring_up(path)
+        return open_writer(path)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error
@@ -183,6 +207,18 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _bring_up(path: Path) -> None:
+    """Migrate a file of the version before."""
+    connection = _connect(path, "rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate.migrate(connection, path)
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    finally:
+        connection.close()
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
@@ -255,6 +291,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} is a database of another program; it was left as it is: "
             f"name another folder with {HOME_VARIABLE}, or move it away."
         )
+    if version == migrate.OLD:
+        raise Outdated
     if version != VERSION:
         newer = "a newer" if version > VERSION else "another"
         raise StoreError(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scaling_core.errors import InputError, StoreError
+from scaling_core.lab.identity import line_key, run_key
 from scaling_core.lab.records import Plan
 from scaling_core.runs import place, schema
 from scaling_core.runs.reading import Reading
@@ -90,13 +91,17 @@ class Store(Reading):
                     *(_json(plan.to_dict()), _json(corpus), _json(machine)),
                 ),
             )
-            for order, run in enumerate(plan.runs):
+            runs = ((line, run) for line in plan.lines for run in line.runs)
+            for order, (line, run) in enumerate(runs):
                 do(
-                    "INSERT INTO runs (sweep, id, place, rung, horizon, held_out, params, params_non_embedding, "
-                    "params_total, planned_tokens, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (sweep, id, place, track, rung, horizon, seed, rate_factor, held_out, params, "
+                    "params_non_embedding, params_total, planned_tokens, flops, flops_exact, line_key, key) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *(sweep, run.id, order, run.rung, run.horizon, run.held_out, run.params),
-                        *(run.params_non_embedding, run.params_total, run.tokens, run.flops),
+                        *(sweep, run.id, order, run.track, run.rung, run.horizon, run.seed, run.rate_factor),
+                        *(run.held_out, run.params, run.params_non_embedding, run.params_total, run.tokens),
+                        *(run.flops, run.flops_exact, line_key(plan.spec, line, str(corpus["hash"]))),
+                        run_key(plan.spec, line, run, str(corpus["hash"])),
                     ),
                 )
 
@@ -149,8 +154,11 @@ class Store(Reading):
         seconds: float,
         tokens: int,
         unique_tokens: int,
+        censored: bool = False,
     ) -> None:
         """Store a cooled endpoint; it cannot be changed afterwards, the same loss may be stored again.
+
+        censored: the loss was foretold from a curve that was stopped early.
 
         Raises StoreError for a loss that is not finite (that is `fail_run`) or differs from the one already there.
         """
@@ -160,10 +168,41 @@ class Store(Reading):
         with self._write(durable=True) as do:
             changed = do(
                 "UPDATE runs SET state = 'finished', message = NULL, loss = ?, se = ?, bits_per_byte = ?, seconds = ?, "
-                "tokens = ?, unique_tokens = ?, finished_at = coalesce(finished_at, ?) WHERE sweep = ? AND id = ?",
-                (loss, se, bits_per_byte, seconds, tokens, unique_tokens, time.time(), sweep, run_id),
+                "tokens = ?, unique_tokens = ?, censored = ?, finished_at = coalesce(finished_at, ?) "
+                "WHERE sweep = ? AND id = ?",
+                (loss, se, bits_per_byte, seconds, tokens, unique_tokens, censored, time.time(), sweep, run_id),
             )
             self._known(changed.rowcount, f"{sweep} {run_id}")
+
+    def adopt_run(self, sweep: str, run_id: str, twin: RunRow) -> None:
+        """Take over the loss and the curve of the same run finished in another sweep, instead of training it again."""
+        with self._write(durable=True) as do:
+            changed = do(
+                "UPDATE runs SET state = 'finished', message = NULL, loss = ?, se = ?, bits_per_byte = ?, "
+                "seconds = 0, tokens = ?, unique_tokens = ?, copied_from = ?, started_at = ?, finished_at = ? "
+                "WHERE sweep = ? AND id = ? AND loss IS NULL AND key = ?",
+                (
+                    *(twin.loss, twin.se, twin.bits_per_byte, twin.tokens, twin.unique_tokens),
+                    *(twin.copied_from or twin.sweep, twin.started_at, twin.finished_at, sweep, run_id, twin.key),
+                ),
+            )
+            if changed.rowcount:
+                self._copy_curve(do, twin.sweep, twin.id, sweep, run_id)
+
+    def adopt_trunk(self, sweep: str, track: str, source: str, source_track: str) -> None:
+        """Take over the learning curve of a trunk that another sweep trained."""
+        with self._write() as do:
+            self._copy_curve(do, source, source_track, sweep, track)
+
+    @staticmethod
+    def _copy_curve(do: Any, source: str, source_track: str, sweep: str, track: str) -> None:
+        do(
+            "INSERT OR IGNORE INTO curve (sweep, track, step, tokens, flops, train_loss, validation_loss, "
+            "learning_rate, tokens_per_second, memory_bytes, at) SELECT ?, ?, step, tokens, flops, train_loss, "
+            "validation_loss, learning_rate, tokens_per_second, memory_bytes, at FROM curve "
+            "WHERE sweep = ? AND track = ? ORDER BY seq",
+            (sweep, track, source, source_track),
+        )
 
     def fail_run(self, sweep: str, run_id: str, message: str) -> None:
         """A run that has no loss and never will (it diverged, say), with the reason; the sweep may go on."""

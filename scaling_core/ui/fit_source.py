@@ -291,7 +291,7 @@ def training_curves(source: Source) -> RunPoints:
     seen = lab_data.snapshot(place.home(), source.sweep)
     if seen is None:
         raise InputError("ladder", source.name, "it was deleted")
-    sizes = {f"r{rung.rung}": float(rung.runs[0].params) for rung in seen.row.plan.rungs}
+    sizes = {line.track: float(line.runs[0].params) for line in seen.row.plan.lines}
     trunks = seen.curves[~seen.curves["branch"].astype(bool)]
     return RunPoints.of(
         N=[sizes[track] for track in trunks["track"]],

@@ -259,5 +259,5 @@ def _sizes(plan: Plan) -> None:
         "N counts the parameters that multiply an activation, blocks and output matrix, as in C = 6 N D. "
         "A token is a byte.",
     )
-    marked = [rung.runs[0].held_out for rung in plan.rungs]
+    marked = [rung.runs[0].held_out for rung in plan.sizes]
     st.html(lab_html.table(lab_words.PLAN_COLUMNS, lab_words.plan_rows(plan), marked=marked))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scaling_core.errors import ScalingError
-from scaling_core.lab.records import Plan, RungPlan
+from scaling_core.lab.records import Plan, LinePlan
 from scaling_core.lab.spec import Mode
 from scaling_core.runs.liveness import ShownState
 from scaling_core.runs.progress import SweepStatus
@@ -205,7 +205,7 @@ def outcome(state: ShownState, runs: Sequence[RunRow], predictions: Iterable[Pre
 def current_size(plan: Plan, status: SweepStatus) -> str | None:
     """Parameters of the size in training, as text, or None."""
     rung = next((run.rung for run in plan.runs if run.id == status.current_run), None)
-    return None if rung is None else rung_label(plan.rungs[rung])
+    return None if rung is None else rung_label(plan.sizes[rung])
 
 
 def _held_out(score: Score) -> str:
@@ -218,13 +218,13 @@ def _held_out(score: Score) -> str:
 
 def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     """A row a size for the plan's table, with the columns of `PLAN_COLUMNS`."""
-    return [_plan_row(plan, rung) for rung in plan.rungs]
+    return [_plan_row(plan, rung) for rung in plan.sizes]
 
 
 PLAN_COLUMNS = ("Size", "N", "All parameters", "Without embedding", "Tokens", "FLOP", "Time", "Memory", "Role")
 
 
-def _plan_row(plan: Plan, rung: RungPlan) -> tuple[str, ...]:
+def _plan_row(plan: Plan, rung: LinePlan) -> tuple[str, ...]:
     first, last = rung.runs[0], rung.runs[-1]
     tokens = [format_quantity(run.tokens, 2) for run in (first, last)]
     return (

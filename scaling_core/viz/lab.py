@@ -32,13 +32,13 @@ FAINTEST_STEP = 4
 
 def rung_colours(plan: Plan, theme: Theme) -> dict[str, str]:
     """A colour a rung, by label: sequential steps for those that are fitted, the second accent for those held out."""
-    fitted = [rung_label(rung) for rung in plan.rungs if not rung.runs[0].held_out]
+    fitted = [rung_label(rung) for rung in plan.sizes if not rung.runs[0].held_out]
     steps = np.linspace(FAINTEST_STEP, len(theme.sequential) - 1, max(2, len(fitted)))
     chosen = {}
     for label, step in zip(fitted, steps, strict=False):
         below = min(int(step), len(theme.sequential) - 2)
         chosen[label] = mix(theme.sequential[below], theme.sequential[below + 1], float(step) - below)
-    return {label: chosen.get(label, theme.accent_2) for label in map(rung_label, plan.rungs)}
+    return {label: chosen.get(label, theme.accent_2) for label in map(rung_label, plan.sizes)}
 
 
 def loss_floor(losses: Iterable[float]) -> float:

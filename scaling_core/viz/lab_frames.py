@@ -10,7 +10,7 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.fit import FitResult, predict
-from scaling_core.lab.records import Plan, RungPlan
+from scaling_core.lab.records import Plan, LinePlan
 from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain
@@ -25,7 +25,7 @@ LINE_POINTS = 28
 """Points of one drawn line of a law."""
 
 
-def rung_label(rung: RungPlan) -> str:
+def rung_label(rung: LinePlan) -> str:
     """Parameters as the axis writes them, 182K: the count by which C = 6 N D."""
     return format_quantity(rung.runs[0].params)
 
@@ -45,17 +45,17 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     rows = [
         {
             "run": run.id,
-            "label": rung_label(rung),
+            "label": rung_label(line),
             "horizon": run.horizon,
             "params": run.params,
             "tokens": run.tokens,
             "flops": run.flops,
             "seconds": run.seconds,
             "held_out": run.held_out,
-            "last": rung is plan.rungs[-1],
+            "last": line.rung == plan.sizes[-1].rung,
         }
-        for rung in plan.rungs
-        for run in rung.runs
+        for line in plan.lines
+        for run in line.runs
     ]
     numbers = ("horizon", "params", "tokens", "flops", "seconds")
     return _typed(rows, ("run", "label"), numbers, ("held_out", "last"))
@@ -63,7 +63,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
 def trunk_labels(plan: Plan) -> dict[str, str]:
     """Label of each trunk by its track: r3 -> 69K."""
-    return {f"r{rung.rung}": rung_label(rung) for rung in plan.rungs}
+    return {line.track: rung_label(line) for line in plan.lines}
 
 
 class CurveBook:
@@ -133,7 +133,7 @@ def end_frame(curves: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 
 def point_frame(runs: Iterable[RunRow], plan: Plan) -> pd.DataFrame:
     """Measured cooled ends: run, label, horizon, params, tokens, flops, loss, se, held_out."""
-    labels = {rung.rung: rung_label(rung) for rung in plan.rungs}
+    labels = {rung.rung: rung_label(rung) for rung in plan.sizes}
     rows = [
         {
             "run": run.id,
@@ -155,7 +155,7 @@ def point_frame(runs: Iterable[RunRow], plan: Plan) -> pd.DataFrame:
 def prediction_frame(predictions: Iterable[PredictionRow], runs: Sequence[RunRow], plan: Plan) -> pd.DataFrame:
     """What was foretold: run, label, horizon, params, tokens, flops, loss, low, high, measured (NaN until it is)."""
     known = {run.id: run for run in runs}
-    labels = {rung.rung: rung_label(rung) for rung in plan.rungs}
+    labels = {rung.rung: rung_label(rung) for rung in plan.sizes}
     rows = [
         {
             "run": row.run_id,
@@ -187,9 +187,9 @@ def law_frame(result: FitResult | None, plan: Plan, against: Against) -> pd.Data
     horizons = plan.spec.horizons
     if against == "compute":
         ratios = np.geomspace(horizons[0] / 1.6, horizons[-1] * 1.6, LINE_POINTS)
-        names = [rung_label(rung) for rung in plan.rungs]
-        held_out = [rung.runs[0].held_out for rung in plan.rungs]
-        params = np.array([[float(rung.runs[0].params)] for rung in plan.rungs]) * np.ones(LINE_POINTS)
+        names = [rung_label(rung) for rung in plan.sizes]
+        held_out = [rung.runs[0].held_out for rung in plan.sizes]
+        params = np.array([[float(rung.runs[0].params)] for rung in plan.sizes]) * np.ones(LINE_POINTS)
         tokens = params * ratios
         x = 6.0 * params * tokens
     else:

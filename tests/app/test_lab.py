@@ -284,7 +284,7 @@ class TestWhileItRuns:
         assert "Resume" not in labels(app)
         assert "Delete" not in labels(app)
         said = text(app)
-        assert f"Training {rung_label(plan.rungs[0])} parameters: 0 of 12 runs measured." in said
+        assert f"Training {rung_label(plan.sizes[0])} parameters: 0 of 12 runs measured." in said
         assert "120K" in said, "tokens per second"
         assert "400 MB" in said
         assert len(specs(app)) == 2

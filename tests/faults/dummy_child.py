@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from types import FrameType
+from typing import Any
 
 from scaling_core.lab.records import Plan
 from scaling_core.runs import place
@@ -47,7 +48,7 @@ def main(sweep: str) -> int:
         return 3
     plan = Plan.from_dict(json.loads(place.plan_file(home, sweep).read_text()))
     with Store.open_writer(home) as store:
-        store.register_sweep(plan, {"name": "dummy"}, {"cwd": os.getcwd()}, *identity())
+        store.register_sweep(plan, {"name": "dummy", "hash": "d0"}, {"cwd": os.getcwd()}, *identity())
         if how == "fail":
             store.set_state(sweep, "failed", "The device vanished.")
             return 1
@@ -63,7 +64,12 @@ def main(sweep: str) -> int:
                 if asked_to_stop:
                     store.set_state(sweep, "stopped", "Stopped when asked to.")
                     return 0
-            numbers = {"loss": 2.0 + 1.0 / (1 + run.rung), "se": 0.01, "bits_per_byte": 3.0, "seconds": 10 * pause}
+            numbers: dict[str, Any] = {
+                "loss": 2.0 + 1.0 / (1 + run.rung),
+                "se": 0.01,
+                "bits_per_byte": 3.0,
+                "seconds": 10 * pause,
+            }
             store.finish_run(sweep, run.id, **numbers, tokens=run.tokens, unique_tokens=run.tokens)
         store.set_state(sweep, "finished")
     return 0

@@ -304,7 +304,7 @@ def test_progress_counts_what_a_run_adds(lab_home: Path) -> None:
     status = supervisor.status(sweep, lab_home)
     assert status.fraction == pytest.approx(done / planned)
     assert status.seconds_left == pytest.approx(2.0 * (planned - done)), "the runs took twice what was planned"
-    rung = plan.rungs[-1]
+    rung = plan.sizes[-1]
     trunk_tokens = rung.batch_sequences * 128 * held_out[0].decay_from
     with Store.open_writer(lab_home) as store:
         store.finish_run(

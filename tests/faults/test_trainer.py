@@ -55,8 +55,7 @@ def make_plan(text: Path, **changes: Any) -> Plan:
     shapes = (Shape(n_layer=1, d_model=16, n_head=1), Shape(n_layer=2, d_model=24, n_head=1))
     given: dict[str, Any] = {"shapes": shapes, "horizons": (4.0, 8.0), "seed": 1, "held_out": 1}
     spec = SweepSpec(mode="smoke", device="cpu", corpus=CorpusSpec(kind="path", path=str(text)), **{**given, **changes})
-    rungs = tuple(rules.plan_rung(spec, i, shape) for i, shape in enumerate(spec.shapes))
-    return Plan(spec=spec, rungs=rungs, seconds=1.0, memory_bytes=1)
+    return Plan(spec=spec, lines=rules.plan_lines(spec), seconds=1.0, memory_bytes=1)
 
 
 def start(home: Path, plan: Plan, extra: str = "") -> subprocess.Popen[str]:
@@ -244,7 +243,7 @@ selftest.run = lambda device: selftest.SelfTest(ok=True, detail="", checks=())
 
 
 def test_a_rate_that_is_far_too_high_is_noticed(text: Path, lab_home: Path) -> None:
-    plan = make_plan(text, rate_factor=100.0)
+    plan = make_plan(text, rate_factors=(100.0,))
     code, said = train(lab_home, plan)
     assert code == 0, said
     with Store.open_reader(lab_home) as store:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
     ("answers", ("optimum", "fit", "demo", "talk")),
-    ("declared", ("lab.spec", "lab.records", "lab.rules", "lab.plan")),
+    ("declared", ("lab.corpus_spec", "lab.spec", "lab.records", "lab.rules", "lab.identity", "lab.plan")),
     ("materials", ("lab.sources", "lab.corpus", "lab.batches", "lab.tensors", "lab.surroundings")),
     ("store", ("runs", "library")),
     ("pictures", ("viz",)),

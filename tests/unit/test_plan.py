@@ -27,7 +27,7 @@ def plan_of(mode: Mode, gflops: float, **options: float) -> Plan:
 
 
 def sizes(plan: Plan) -> list[int]:
-    return [rung.runs[0].params for rung in plan.rungs]
+    return [rung.runs[0].params for rung in plan.sizes]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -35,8 +35,8 @@ def sizes(plan: Plan) -> list[int]:
 def test_a_ladder_fits_its_time_or_says_what_it_takes(mode: Mode, gflops: float) -> None:
     plan, asked = plan_of(mode, gflops), MODE_RULES[mode].seconds
     assert plan.seconds <= asked or f"more than the {_words(asked)}" in plan.warnings[0]
-    assert len(plan.rungs) == MODE_RULES[mode].sizes
-    assert all(len(rung.runs) == MODE_RULES[mode].horizons for rung in plan.rungs)
+    assert len(plan.sizes) == MODE_RULES[mode].sizes
+    assert all(len(rung.runs) == MODE_RULES[mode].horizons for rung in plan.sizes)
     assert sum(run.held_out for run in plan.runs) == MODE_RULES[mode].horizons
     assert all(above >= MODE_RULES[mode].step * below for below, above in pairwise(sizes(plan)))
     assert sizes(plan)[-1] >= 2 * sizes(plan)[-2], "what is foretold costs four times what was fitted"
@@ -109,7 +109,7 @@ def test_an_unknown_mode_is_refused() -> None:
 
 def test_own_minutes_and_sizes_are_kept() -> None:
     plan = plan_of("live", 4000.0, minutes=10, sizes=7, held_out=2)
-    assert len(plan.rungs) == 7
+    assert len(plan.sizes) == 7
     assert plan.spec.held_out == 2
     assert 180 < plan.seconds <= 600
     asked = make_plan(plan.spec, calibration(4000.0), asked_seconds=600.0)
@@ -164,7 +164,7 @@ def test_a_calibration_without_speeds_or_of_another_device_is_refused() -> None:
 def test_seconds_are_those_of_the_steps_that_are_really_done() -> None:
     plan, machine = small_plan(), calibration()
     total = machine.startup_seconds
-    for rung in plan.rungs:
+    for rung in plan.sizes:
         steps = run_shares(rung)
         trunk = rung.trunk_steps
         branches = sum(run.steps - run.decay_from for run in rung.runs)

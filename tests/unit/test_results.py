@@ -9,11 +9,13 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import read_csv
-from scaling_core.runs.results import export_csv, fit_runs, plain, points_of, results
+from scaling_core.runs.noise import seed_noise
+from scaling_core.runs.results import Counting, export_csv, fit_runs, plain, points_of, results
 from scaling_core.runs.store import Store
 from tests.lab_helpers import CORPUS, LAW, finish_runs, prediction, register, small_plan
 
@@ -136,11 +138,33 @@ def test_a_text_of_a_bad_name_is_no_formula_and_no_second_line(
     assert len(rows) == 9
 
 
-def test_a_missing_standard_error_leaves_the_column_out(home: Path) -> None:
+def test_runs_carry_the_noise_between_seeds_and_not_that_of_the_shared_text(home: Path) -> None:
     with Store.open_reader(home) as store:
         runs = store.runs(SWEEP)
-    assert points_of(runs).se is not None
-    assert points_of([replace(runs[0], se=None), *runs[1:]]).se is None
+    assert points_of(runs).se is None
+    twice = [*runs, *(replace(run, track=f"{run.track}-s1", loss=run.loss + 0.02) for run in runs if run.loss)]
+    points = points_of(twice)
+    assert points.se is not None
+    assert points.se == pytest.approx(np.full(len(points), 0.02 / math.sqrt(2)))
+
+
+def test_a_size_without_seeds_takes_the_noise_of_the_next_below(home: Path) -> None:
+    with Store.open_reader(home) as store:
+        runs = store.runs(SWEEP)
+    shift = {0: 0.08, 1: 0.02}
+    more = [replace(run, loss=run.loss + shift[run.rung]) for run in runs if run.loss and run.rung in shift]
+    noise = seed_noise([*runs, *more])
+    assert noise[0] == pytest.approx(0.08 / math.sqrt(2))
+    assert noise[1] == noise[2] == pytest.approx(0.02 / math.sqrt(2))
+    assert seed_noise(runs) == {}
+
+
+@pytest.mark.parametrize("counting", ["with_head", "total", "non_embedding"])
+def test_the_parameters_that_count_are_those_asked_for(home: Path, counting: Counting) -> None:
+    with Store.open_reader(home) as store:
+        runs = [run for run in store.runs(SWEEP) if run.loss is not None]
+    wanted = [{"with_head": r.params, "total": r.params_total, "non_embedding": r.params_non_embedding} for r in runs]
+    assert points_of(runs, counting=counting).N.tolist() == [one[counting] for one in wanted]
 
 
 def test_an_unknown_sweep_is_a_bad_input(lab_home: Path) -> None:

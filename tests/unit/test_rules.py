@@ -102,10 +102,10 @@ def test_the_decay_has_the_shape_of_one_minus_a_root() -> None:
 def test_a_rung_is_worked_out_from_the_spec_alone() -> None:
     ladder = spec()
     for number, shape in enumerate(ladder.shapes):
-        rung = rules.plan_rung(ladder, number, shape)
+        rung = rules.plan_line(ladder, number)
         n = ladder.parameters(shape).with_head
         batch_tokens = rung.batch_sequences * ladder.context
-        assert rung == rules.plan_rung(ladder, number, shape)
+        assert rung == rules.plan_line(ladder, number)
         assert rung.trunk_steps == rung.runs[-1].decay_from
         assert rung.warmup_steps < rung.runs[0].decay_from
         for run, horizon in zip(rung.runs, ladder.horizons, strict=True):
@@ -121,7 +121,7 @@ def test_a_rung_is_worked_out_from_the_spec_alone() -> None:
 
 
 def test_the_rate_factor_multiplies_the_rule() -> None:
-    plain, raised = (rules.plan_rung(spec(rate_factor=f), 0, spec().shapes[0]).learning_rate for f in (1.0, 3.0))
+    plain, raised = (rules.plan_line(spec(), 0, factor=f).learning_rate for f in (1.0, 3.0))
     assert raised == pytest.approx(3 * plain)
 
 

@@ -26,8 +26,7 @@ def ladder(sizes: int = 5, horizons: tuple[float, ...] = (10.0, 20.0, 40.0)) -> 
     """A plan of five sizes, the largest held out, as the rules work it out."""
     shapes = rules.ladder_shapes()[1 : sizes + 1]
     spec = SweepSpec(mode="live", device="cpu", corpus=CorpusSpec(), shapes=shapes, horizons=horizons)
-    rungs = tuple(rules.plan_rung(spec, index, shape) for index, shape in enumerate(shapes))
-    return Plan(spec=spec, rungs=rungs, seconds=100.0, memory_bytes=10**8)
+    return Plan(spec=spec, lines=rules.plan_lines(spec), seconds=100.0, memory_bytes=10**8)
 
 
 PLAN = ladder()
@@ -39,14 +38,22 @@ def measured(plan: Plan, *, first: int = 10**6) -> list[RunRow]:
         RunRow(
             sweep=plan.spec.id,
             id=run.id,
+            track=run.track,
             rung=run.rung,
             horizon=run.horizon,
+            seed=run.seed,
+            rate_factor=run.rate_factor,
             held_out=run.held_out,
             params=run.params,
             params_non_embedding=run.params_non_embedding,
             params_total=run.params_total,
             planned_tokens=run.tokens,
             flops=run.flops,
+            flops_exact=run.flops_exact,
+            line_key=run.track,
+            key=run.id,
+            censored=False,
+            copied_from=None,
             state="finished" if index < first else "waiting",
             tokens=run.tokens if index < first else 0,
             loss=float(TRUTH.loss(run.params, run.tokens)) if index < first else None,
@@ -179,7 +186,7 @@ class TestLaw:
         fit = fit_of(measured(PLAN))
         law = lab_frames.law_frame(fit, PLAN, against)
         run = PLAN.runs[-1] if against == "compute" else PLAN.runs[0]
-        wanted = lab_frames.rung_label(PLAN.rungs[-1]) if against == "compute" else "D = 10 N"
+        wanted = lab_frames.rung_label(PLAN.sizes[-1]) if against == "compute" else "D = 10 N"
         line = law[law["line"] == wanted]
         params = np.full(len(line), float(run.params)) if against == "compute" else line["x"].to_numpy()
         tokens = line["x"].to_numpy() / (6.0 * params) if against == "compute" else 10.0 * params
@@ -189,7 +196,7 @@ class TestLaw:
 
     def test_only_the_largest_size_is_marked_as_held_out(self) -> None:
         law = lab_frames.law_frame(fit_of(measured(PLAN)), PLAN, "compute")
-        assert set(law.loc[law["held_out"], "line"]) == {lab_frames.rung_label(PLAN.rungs[-1])}
+        assert set(law.loc[law["held_out"], "line"]) == {lab_frames.rung_label(PLAN.sizes[-1])}
         assert not lab_frames.law_frame(fit_of(measured(PLAN)), PLAN, "size")["held_out"].any()
 
     def test_a_name_stands_where_no_line_passes_above_it(self) -> None:
@@ -257,7 +264,7 @@ class TestCharts:
         tables = frames_of(measured(PLAN), against)
         domain = lab.loss_domain(tables["points"]["loss"], tables["law"]["loss"])
         svg = rendered(lab.law_chart(PLAN, theme, against=against, domain=domain), tables)
-        wanted = [lab_frames.rung_label(rung) for rung in PLAN.rungs] if against == "compute" else ["D = 20 N"]
+        wanted = [lab_frames.rung_label(rung) for rung in PLAN.sizes] if against == "compute" else ["D = 20 N"]
         for text in [*wanted, "Loss, nats per byte"]:
             assert f">{text}</text>" in svg
 
@@ -276,8 +283,8 @@ class TestCharts:
         curves, points = book.frame(), lab_frames.point_frame(measured(PLAN, first=2), PLAN)
         tables = {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)}
         svg = rendered(lab.learning_chart(PLAN, light(), floor=2.0), tables)
-        assert f">{lab_frames.rung_label(PLAN.rungs[0])}</text>" in svg
-        assert f">{lab_frames.rung_label(PLAN.rungs[3])}</text>" not in svg
+        assert f">{lab_frames.rung_label(PLAN.sizes[0])}</text>" in svg
+        assert f">{lab_frames.rung_label(PLAN.sizes[3])}</text>" not in svg
 
     def test_the_plan_is_drawn_by_vega(self) -> None:
         svg = rendered(lab.plan_chart(PLAN, light()), {"plan": lab_frames.plan_frame(PLAN)})
