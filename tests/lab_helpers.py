@@ -13,7 +13,7 @@ from scaling_core.lab.records import Calibration, Plan, SpeedPoint
 from scaling_core.lab.spec import CorpusSpec, DeviceName, SweepSpec
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.runs.liveness import identity
-from scaling_core.runs.rows import PredictionRow
+from scaling_core.runs.rows import PredictionRow, RunRow
 from scaling_core.runs.store import Store
 
 LAW = ChinchillaLaw(E=1.2, A=60.0, B=80.0, alpha=0.36, beta=0.33)
@@ -106,3 +106,40 @@ def prediction(plan: Plan, run_id: str, **changes: Any) -> PredictionRow:
         "made_at": time.time(),
     }
     return PredictionRow(**{**values, **changes})
+
+
+def rows_of(plan: Plan) -> list[RunRow]:
+    """The rows of a plan's runs as they are stored before anything is trained."""
+    return [
+        RunRow(
+            sweep=plan.spec.id,
+            id=run.id,
+            track=run.track,
+            rung=run.rung,
+            horizon=run.horizon,
+            seed=run.seed,
+            rate_factor=run.rate_factor,
+            held_out=run.held_out,
+            params=run.params,
+            params_non_embedding=run.params_non_embedding,
+            params_total=run.params_total,
+            planned_tokens=run.tokens,
+            flops=run.flops,
+            flops_exact=run.flops_exact,
+            line_key=run.track,
+            key=run.id,
+            state="waiting",
+            tokens=0,
+            loss=None,
+            se=None,
+            bits_per_byte=None,
+            censored=False,
+            copied_from=None,
+            unique_tokens=None,
+            seconds=None,
+            started_at=None,
+            finished_at=None,
+            message=None,
+        )
+        for run in plan.runs
+    ]

@@ -1,4 +1,4 @@
-"""`python -m scaling_core lab ...`: plan, start, watch, stop, resume and delete sweeps without a page."""
+"""`python -m scaling_core lab ...`: plan, start, extend, watch, stop, resume and delete sweeps without a page."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scaling_core.errors import InputError, StoreError
-from scaling_core.lab import report
-from scaling_core.lab.corpus import load_corpus
-from scaling_core.lab.plan import make_plan, make_spec, mode_rule
+from scaling_core.errors import FitError, InputError, StoreError
+from scaling_core.lab import options, report
+from scaling_core.lab.plan import make_plan
 from scaling_core.lab.records import Plan
-from scaling_core.lab.spec import MODES, CorpusSpec, Mode
 from scaling_core.output import print_json, say, table
 from scaling_core.runs import place, results, supervisor
-from scaling_core.runs.calibrations import calibration, check_device
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus
 from scaling_core.runs.store import Store
-from scaling_core.units import format_duration, parse_count, parse_quantity
+from scaling_core.runs.tuning import rate_bowls, rate_law
+from scaling_core.units import format_duration
 
 POLL_SECONDS = 0.5
 SubParsers = Any  # argparse keeps the type of `add_subparsers` to itself
@@ -35,10 +34,18 @@ def register(commands: SubParsers) -> None:
     )  # fmt: skip
     known = lab.add_subparsers(dest="lab_command", metavar="COMMAND", required=True)
     plan = _add(known, "plan", _plan, "every run of a ladder with its FLOP, seconds and memory on this machine")
-    _ladder_options(plan)
+    options.add_ladder_options(plan)
     start = _add(known, "start", _start, "train a ladder in a detached process")
-    _ladder_options(start)
-    start.add_argument("--wait", action="store_true", help="follow it to its end; Ctrl-C leaves the training untouched")
+    options.add_ladder_options(start)
+    tune = _add(known, "tune", _tune, "train a few sizes at several rates, to find the rate of this machine's ladders")
+    options.add_tuning_options(tune)
+    extend = _add(known, "extend", _extend, "add sizes, horizons or seeds to a ladder; only what is new is trained")
+    extend.add_argument("sweep", metavar="SWEEP", help="its id, see `lab list`")
+    options.add_extension_options(extend)
+    for parser in (tune, extend):
+        parser.add_argument("--plan", action="store_true", help="only say what would be trained")
+    for parser in (start, tune, extend):
+        parser.add_argument("--wait", action="store_true", help="follow it; Ctrl-C leaves the training untouched")
     _add(known, "list", _list, "the sweeps there are")
     for name, run, text in (
         ("status", _status, "how a sweep stands"),
@@ -46,6 +53,7 @@ def register(commands: SubParsers) -> None:
         ("resume", _resume, "go on with a sweep that was stopped, interrupted or failed"),
         ("delete", _delete, "remove a sweep and all that is stored of it"),
         ("results", _results, "points, fitted law and prediction of a sweep"),
+        ("rates", _rates, "the best rate of each size of a sweep of rates, and the law through them"),
     ):
         parser = _add(known, name, run, text)
         parser.add_argument("sweep", metavar="SWEEP", help="its id, see `lab list`")
@@ -64,43 +72,34 @@ def _add(known: SubParsers, name: str, run: Callable[[argparse.Namespace], int],
     return parser
 
 
-def _ladder_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mode", default="live", help=f"{', '.join(MODES)} (default live)")
-    parser.add_argument("--device", default="auto", help="auto, mps, cuda or cpu (default auto)")
-    parser.add_argument("--corpus", metavar="PATH", help="a text file or folder; default: Python's standard library")
-    parser.add_argument("--sizes", metavar="K", help="how many sizes, 3 to 8")
-    parser.add_argument("--minutes", metavar="M", help="your own time budget")
-    parser.add_argument("--held-out", metavar="H", default="1", help="largest sizes to predict first (default 1)")
-    parser.add_argument("--seed", metavar="S", help="default: the first of which there is no sweep")
-    parser.add_argument("--measure", action="store_true", help="measure the device again")
-
-
-def _make(args: argparse.Namespace) -> tuple[Plan, bool]:
-    """The plan that the options ask for, and whether its seed was given. Measures the device where that is new."""
-    mode: Mode = args.mode
-    sizes = None if args.sizes is None else parse_count(args.sizes, field="sizes", minimum=3, maximum=8)
-    minutes = None if args.minutes is None else parse_quantity(args.minutes, field="minutes")
-    seed = None if args.seed is None else parse_count(args.seed, field="seed")
-    held_out = parse_count(args.held_out, field="held-out", maximum=6)
-    rule = mode_rule(mode, sizes=sizes, minutes=minutes)
-    check_device(args.device)
-    corpus = CorpusSpec()
-    if args.corpus is not None:
-        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
-    home = place.home()
-    text = load_corpus(corpus, home / "corpora")
-    if args.measure or calibration(home, args.device) is None:
-        say(f"Measuring {args.device}: about ten seconds, once for this machine.")
-    measured = supervisor.measure(args.device, home, again=args.measure)
-    spec = make_spec(mode, measured, corpus, seed or 0, sizes=sizes, minutes=minutes, held_out=held_out)
-    plan = make_plan(spec, measured, unique_tokens=text.train_bytes, asked_seconds=rule.seconds)
-    if seed is None:
-        plan = supervisor.with_free_seed(plan, home)
-    return plan, seed is not None
-
-
 def _plan(args: argparse.Namespace) -> int:
-    plan, _ = _make(args)
+    plan, _ = options.ladder(args)
+    return _print_plan(plan, args)
+
+
+def _start(args: argparse.Namespace) -> int:
+    plan, seed_given = options.ladder(args)
+    return _begin(plan, args, seed_given=seed_given)
+
+
+def _tune(args: argparse.Namespace) -> int:
+    plan, seed_given = options.tuning(args)
+    return _print_plan(plan, args) if args.plan else _begin(plan, args, seed_given=seed_given)
+
+
+def _extend(args: argparse.Namespace) -> int:
+    home = place.home()
+    with Store.open_reader(home) as store:
+        row = store.sweep(place.check_sweep_id(args.sweep))
+    if row is None:
+        raise InputError("sweep", args.sweep, "there is none of that name; `lab list` shows those there are")
+    measured = supervisor.measure(row.device, home)
+    unique = row.corpus.get("train_tokens", row.corpus.get("train_bytes"))
+    plan = make_plan(options.extension(row.plan.spec, args), measured, unique_tokens=unique)
+    return _print_plan(plan, args) if args.plan else _begin(plan, args, seed_given=True)
+
+
+def _print_plan(plan: Plan, args: argparse.Namespace) -> int:
     if args.json:
         return _print_json(report.plan_dict(plan))
     print(table(report.plan_rows(plan)))
@@ -109,8 +108,7 @@ def _plan(args: argparse.Namespace) -> int:
     return 0
 
 
-def _start(args: argparse.Namespace) -> int:
-    plan, seed_given = _make(args)
+def _begin(plan: Plan, args: argparse.Namespace, *, seed_given: bool) -> int:
     say(*plan.warnings)
     home = place.home()
     return _follow(lambda: supervisor.start(plan, home, seed_given=seed_given), args, home)
@@ -241,6 +239,27 @@ def _results(args: argparse.Namespace) -> int:
         say(*found["fit"]["warnings"])
     for line in report.prediction_lines(found):
         print(line)
+    return 0
+
+
+def _rates(args: argparse.Namespace) -> int:
+    with Store.open_reader() as store, store.snapshot():
+        row = store.sweep(place.check_sweep_id(args.sweep))
+        if row is None or not row.plan.spec.tunes:
+            raise InputError("sweep", args.sweep, "there is no sweep of rates of that name; `lab tune` makes one")
+        bowls = rate_bowls(row.plan, store.runs(args.sweep))
+    try:
+        law, missing = rate_law(bowls), ""
+    except FitError as error:
+        law, missing = None, str(error)
+    if args.json:
+        found = {"sweep": args.sweep, "bowls": [asdict(bowl) for bowl in bowls], "note": missing}
+        return _print_json({**found, "law": None if law is None else asdict(law)})
+    print(table(report.bowl_rows(bowls)))
+    if law is None:
+        say(missing)
+    else:
+        print(f"LR(N) = {law.coefficient:.3g} (N / 100000)^{law.exponent:.3g}. {law.note}")
     return 0
 
 

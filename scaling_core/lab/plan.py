@@ -6,8 +6,10 @@ Nothing here trains or imports torch: speeds come from a calibration, everything
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,8 @@ class ModeRule:
     fill: share of the seconds that the plan aims at; the rest is for a machine that is busier than when measured.
     shortest, longest: bounds of the first horizon, in tokens per parameter. least: how far it may go below `shortest`
     where the smallest ladder would otherwise take too long. step: least ratio of parameters from rung to rung below
-    the largest, for which it is `TOP_STEP` at least.
+    the largest, for which it is `TOP_STEP` at least. seeds: how often the smallest sizes are trained, each time with
+    another seed, which tells the noise between seeds at a few hundredths of the compute.
     """
 
     seconds: float
@@ -50,17 +53,24 @@ class ModeRule:
     shortest: float
     longest: float
     step: float
+    seeds: tuple[int, ...]
 
 
 MODE_RULES: dict[Mode, ModeRule] = {
-    "smoke": ModeRule(seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.6),
-    "live": ModeRule(seconds=180.0, fill=0.92, sizes=5, horizons=3, least=2.0, shortest=5.0, longest=20.0, step=1.45),
-    "quick": ModeRule(seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9),
+    "smoke": ModeRule(
+        seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.6, seeds=()
+    ),
+    "live": ModeRule(
+        seconds=180.0, fill=0.92, sizes=5, horizons=3, least=2.0, shortest=5.0, longest=20.0, step=1.45, seeds=(3, 2)
+    ),
+    "quick": ModeRule(
+        seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9, seeds=(3, 2)
+    ),
     "standard": ModeRule(
-        seconds=36_000.0, fill=0.95, sizes=7, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
+        seconds=36_000.0, fill=0.95, sizes=7, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9, seeds=(3, 2)
     ),
     "full": ModeRule(
-        seconds=259_200.0, fill=0.95, sizes=8, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9
+        seconds=259_200.0, fill=0.95, sizes=8, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9, seeds=(3, 2)
     ),
 }
 """The smallest models on the fewest tokens are still in the steep first part of their curves, where no power law holds:
@@ -92,42 +102,54 @@ def make_spec(
     sizes: int | None = None,
     minutes: float | None = None,
     held_out: int = 1,
+    shapes: tuple[Shape, ...] | None = None,
+    horizons: tuple[float, ...] | None = None,
+    seeds: tuple[int, ...] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> SweepSpec:
     """The largest ladder whose predicted seconds fit the mode's time on this machine, and whose memory fits too.
 
     Sizes are taken from `rules.ladder_shapes` and between them, from the top down in the mode's steps. For the largest
     top that fits with the mode's shortest horizons, the horizons then grow until the time is used. Where not even
     the smallest ladder fits, that one is given all the same; `make_plan` says how long it really takes.
+    shapes, horizons: taken as they are, instead of what would fit. seeds: lines of each size, by default the mode's for
+    the smallest ones. settings: further fields of the `SweepSpec`.
 
     Raises InputError on a bad field, DeviceError where the device failed its self-test.
     """
     rule = mode_rule(mode, sizes=sizes, minutes=minutes)
     if calibration.refusal:
         raise DeviceError(calibration.refusal)
-    if not 0 <= held_out <= rule.sizes - 2:
+    count = rule.sizes if shapes is None else len(shapes)
+    if not 0 <= held_out <= max(0, count - 2):
         raise InputError(
-            "held_out", held_out, f"of {rule.sizes} sizes at least two remain to fit, so it is 0 to {rule.sizes - 2}"
+            "held_out", held_out, f"of {count} sizes at least two remain to fit, so it is 0 to {max(0, count - 2)}"
         )
+    if seeds is None:
+        seeds = (*rule.seeds, *(1 for _ in range(count)))[:count]
 
-    def spec_of(shapes: tuple[Shape, ...], first: float) -> SweepSpec:
+    def spec_of(chosen: tuple[Shape, ...], first: float) -> SweepSpec:
         return SweepSpec(
             mode=mode,
             device=calibration.device,
             corpus=corpus,
-            shapes=shapes,
-            horizons=tuple(first * 2.0**k for k in range(rule.horizons)),
+            shapes=chosen,
+            horizons=horizons or tuple(first * 2.0**k for k in range(rule.horizons)),
             seed=seed,
+            seeds=seeds,
             held_out=held_out,
+            **(settings or {}),
         )
 
     def fits(spec: SweepSpec) -> bool:
         plan = make_plan(spec, calibration)
         return plan.seconds <= rule.fill * rule.seconds and plan.memory_bytes <= MEMORY_SHARE * calibration.memory_bytes
 
-    ladders = _ladders(rule)
-    for shapes in ladders:
-        if fits(spec_of(shapes, rule.shortest)):
-            return [spec for first in _steps(rule.shortest, rule.longest) if fits(spec := spec_of(shapes, first))][-1]
+    ladders = _ladders(rule) if shapes is None else [shapes]
+    for chosen in ladders:
+        if fits(spec_of(chosen, rule.shortest)):
+            grown = [spec for first in _steps(rule.shortest, rule.longest) if fits(spec := spec_of(chosen, first))]
+            return grown[-1]
     for first in reversed(_steps(rule.least, rule.shortest)):
         if fits(spec_of(ladders[-1], first)):
             return spec_of(ladders[-1], first)

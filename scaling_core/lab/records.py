@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scaling_core.lab.spec import DeviceName, Shape, SweepSpec
+from scaling_core.lab.spec import DeviceName, Precision, Shape, SweepSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,12 +19,45 @@ class SpeedPoint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PrecisionPoint:
+    """A shape trained in both precisions: how many times as fast bfloat16 was, the median of interleaved rounds."""
+
+    shape: Shape
+    speed_ratio: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrecisionChoice:
+    """Whether bfloat16 is worth training in on a device, and why.
+
+    precision: the verdict. least_params: N with head of the smallest measured shape from which on bfloat16 was faster,
+    None where it was not or where its results were not right. loss_float32, loss_bfloat16: mean loss in nats over the
+    last ten of fifty steps from the same weights over the same batches, None where speed had settled it before.
+    """
+
+    precision: Precision
+    reason: str
+    points: tuple[PrecisionPoint, ...] = ()
+    least_params: int | None = None
+    loss_float32: float | None = None
+    loss_bfloat16: float | None = None
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> PrecisionChoice:
+        """The record that `asdict` wrote; raises TypeError or KeyError on anything else."""
+        points = tuple(PrecisionPoint(**{**point, "shape": Shape(**point["shape"])}) for point in raw["points"])
+        return cls(**{**raw, "points": points})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
     """What this machine does, measured in a child process.
 
     device: where it ran. device_name: as the machine calls it. memory_bytes: what the device may use.
     startup_seconds: from the start of the process until training can begin. made_at: Unix seconds.
     refusal: why the device must not train (its self-test failed), or None.
+    micro_tokens: most tokens of one forward pass, as measured; None where the device's own rule stands.
+    precision: what a comparison of precisions found; None where none was made.
     """
 
     device: DeviceName
@@ -36,6 +69,8 @@ class Calibration:
     speeds: tuple[SpeedPoint, ...]
     made_at: float
     refusal: str | None = None
+    micro_tokens: int | None = None
+    precision: PrecisionChoice | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -45,7 +80,9 @@ class Calibration:
     def from_dict(cls, raw: dict[str, Any]) -> Calibration:
         """The record that `to_dict` wrote; raises TypeError or KeyError on anything else."""
         speeds = tuple(SpeedPoint(**{**point, "shape": Shape(**point["shape"])}) for point in raw["speeds"])
-        return cls(**{**raw, "speeds": speeds})
+        compared = raw.get("precision")
+        precision = None if compared is None else PrecisionChoice.from_dict(compared)
+        return cls(**{**raw, "speeds": speeds, "precision": precision})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +156,18 @@ class Plan:
         """The first line of every rung, small to large: what the sizes are, however often each is trained."""
         first = {line.rung: line for line in reversed(self.lines)}
         return tuple(first[rung] for rung in sorted(first))
+
+    def with_seed(self, seed: int) -> Plan:
+        """The same plan with another seed of the sweep, and so of every line; it takes as long."""
+
+        def moved(old: int) -> int:
+            return (old + seed - self.spec.seed) % 2**31
+
+        lines = tuple(
+            replace(line, seed=moved(line.seed), runs=tuple(replace(run, seed=moved(run.seed)) for run in line.runs))
+            for line in self.lines
+        )
+        return replace(self, spec=replace(self.spec, seed=seed), lines=lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

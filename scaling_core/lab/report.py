@@ -9,6 +9,7 @@ from typing import Any
 from scaling_core.lab.records import Plan
 from scaling_core.output import table
 from scaling_core.runs.progress import SweepStatus
+from scaling_core.runs.tuning import Bowl
 from scaling_core.units import format_bytes, format_duration, format_flops, format_quantity
 
 Rows = list[tuple[str, ...]]
@@ -38,6 +39,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
                 "flops_exact": run.flops_exact,
                 "seconds": run.seconds,
                 "memory_bytes": run.memory_bytes,
+                "seed": run.seed,
+                "rate_factor": run.rate_factor,
                 "held_out": run.held_out,
             }
             for run in plan.runs
@@ -78,6 +81,21 @@ def plan_rows(plan: Plan) -> Rows:
                 "held out" if run.held_out else "",
             )
             for run in plan.runs
+        ),
+    ]
+
+
+def bowl_rows(bowls: Sequence[Bowl]) -> Rows:
+    """A row for each size of a sweep of rates, under a header."""
+    return [
+        ("params", "rates", "losses", "best rate", "its loss", ""),
+        *(
+            (
+                *(format_quantity(bowl.params), " ".join(f"{rate:.2g}" for rate in bowl.rates)),
+                *(" ".join(f"{loss:.4f}" for loss in bowl.losses), f"{bowl.best_rate:.3g}", f"{bowl.best_loss:.4f}"),
+                "at the edge" if bowl.at_edge else "",
+            )
+            for bowl in bowls
         ),
     ]
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -77,10 +77,9 @@ def start(plan: Plan, home: Path | None = None, *, seed_given: bool = False, tim
 def with_free_seed(plan: Plan, home: Path) -> Plan:
     """The same plan with the first seed, from its own on, of which the store has no sweep."""
     with Store.open_reader(home) as store, store.snapshot():
-        spec = plan.spec
-        while store.sweep(spec.id) is not None:
-            spec = replace(spec, seed=spec.seed + 1)
-    return replace(plan, spec=spec)
+        while store.sweep(plan.spec.id) is not None:
+            plan = plan.with_seed(plan.spec.seed + 1)
+    return plan
 
 
 def resume(sweep: str, home: Path | None = None, *, timeout: float = START_SECONDS) -> Started:

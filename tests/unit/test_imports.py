@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
     ("answers", ("optimum", "fit", "demo", "talk")),
-    ("declared", ("lab.corpus_spec", "lab.spec", "lab.records", "lab.rules", "lab.identity", "lab.plan")),
+    ("declared", ("lab.oracle", "lab.corpus_spec", "lab.spec", "lab.records", "lab.rules", "lab.identity", "lab.plan")),
     ("materials", ("lab.sources", "lab.corpus", "lab.batches", "lab.tensors", "lab.surroundings")),
     ("store", ("runs", "library")),
     ("pictures", ("viz",)),
-    ("commands", ("output", "commands", "lab.report", "lab.commands", "doctor", "cli", "__main__")),
+    ("commands", ("output", "commands", "lab.report", "lab.options", "lab.commands", "doctor", "cli", "__main__")),
     ("widgets", ("ui",)),
     ("pages", ("pages",)),
     ("app", ("streamlit_app",)),
@@ -40,6 +40,8 @@ TORCH = (
     "lab.checkpoint",
     "lab.calibrate",
     "lab.selftest",
+    "lab.precision",
+    "lab.checkup",
     "lab.child",
 )
 CHILD = (*TORCH, "lab.journal", "lab.foresee")

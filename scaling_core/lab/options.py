@@ -1,0 +1,229 @@
+"""What a person asks of a ladder on the command line, read and checked, and made into a plan."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scaling_core.errors import InputError
+from scaling_core.lab.corpus import load_corpus
+from scaling_core.lab.plan import make_plan, make_spec, mode_rule
+from scaling_core.lab.records import Calibration, Plan
+from scaling_core.lab.rules import heads_for
+from scaling_core.lab.spec import MODES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.output import say
+from scaling_core.runs import place, supervisor
+from scaling_core.runs.calibrations import calibration, check_device
+from scaling_core.runs.store import Store
+from scaling_core.runs.tuning import rate_bowls, rate_law
+from scaling_core.units import parse_count, parse_quantity
+
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Factors on the rate that a tuning sweep tries by default."""
+TUNED_SIZES = 3
+"""How many of a ladder's sizes, from the smallest on, a tuning sweep takes by default."""
+TUNED_HORIZON = 10.0
+
+
+def add_ladder_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `lab plan` and `lab start`."""
+    parser.add_argument("--mode", default="live", help=f"{', '.join(MODES)} (default live)")
+    _add_common(parser)
+    parser.add_argument("--sizes", metavar="K|LIST", help="how many sizes, 3 to 8; or the sizes: 2x32,4x64,4x128")
+    parser.add_argument("--horizons", metavar="LIST", help="tokens per parameter to cool at: 5,10,20")
+    parser.add_argument("--seeds", metavar="LIST", help="trainings of each size with a seed of its own: 3,2,1,1,1")
+    parser.add_argument("--minutes", metavar="M", help="your own time budget")
+    parser.add_argument("--max-steps", metavar="S", help="most optimiser steps of a run")
+    parser.add_argument("--held-out", metavar="H", help="largest sizes to predict first (default 1, of three or more)")
+    parser.add_argument("--rates", metavar="SWEEP", help="take the rate from this sweep of rates, see `lab tune`")
+    parser.add_argument("--stop-early", metavar="T", help="stop a run once its end is foretold to this share, e.g. 1%%")
+
+
+def add_tuning_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `lab tune`."""
+    parser.add_argument("--mode", default="live", help=f"whose sizes are tuned: {', '.join(MODES)} (default live)")
+    _add_common(parser)
+    parser.add_argument("--sizes", metavar="LIST", help="the sizes: 2x32,4x64; default the ladder's smallest three")
+    parser.add_argument("--factors", metavar="LIST", help="on the rule's rate; default 0.25,0.5,1,2,4")
+    parser.add_argument("--horizons", metavar="H", help=f"tokens per parameter; default {TUNED_HORIZON:g}")
+
+
+def add_extension_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `lab extend`."""
+    parser.add_argument("--sizes", metavar="LIST", help="further sizes: 4x128")
+    parser.add_argument("--horizons", metavar="LIST", help="further horizons: 40")
+    parser.add_argument("--seeds", metavar="LIST", help="trainings of each size, the added ones included: 3,3,2,1,1")
+    parser.add_argument("--held-out", metavar="H", help="largest sizes to predict first; default as it was")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, mps, cuda or cpu (default auto)")
+    parser.add_argument("--corpus", metavar="PATH", help="a text file or folder; default: Python's standard library")
+    parser.add_argument("--context", metavar="T", help="tokens of a sequence (default 128)")
+    parser.add_argument("--dropout", metavar="P", help="share of activations dropped in training (default 0)")
+    parser.add_argument("--seed", metavar="S", help="default: the first of which there is no sweep")
+    parser.add_argument("--measure", action="store_true", help="measure the device again")
+
+
+def ladder(args: argparse.Namespace) -> tuple[Plan, bool]:
+    """The plan that the options ask for, and whether its seed was given. Measures the device where that is new."""
+    mode: Mode = args.mode
+    shapes, count = parse_sizes(args.sizes)
+    minutes = None if args.minutes is None else parse_quantity(args.minutes, field="minutes")
+    rule = mode_rule(mode, sizes=count, minutes=minutes)
+    held_out = min(1, max(0, (rule.sizes if shapes is None else len(shapes)) - 2))
+    if args.held_out is not None:
+        held_out = parse_count(args.held_out, field="held-out", maximum=6)
+    settings = _settings(args)
+    if args.max_steps is not None:
+        settings["max_steps"] = parse_count(args.max_steps, field="max-steps", minimum=2)
+    if args.stop_early is not None:
+        settings["stop_early"] = parse_share(args.stop_early, field="stop-early")
+    if args.rates is not None:
+        settings |= tuned_rate(args.rates, place.home())
+    corpus, measured, unique = _surroundings(args, settings)
+    spec = make_spec(
+        mode,
+        measured,
+        corpus,
+        _seed(args),
+        sizes=count,
+        minutes=minutes,
+        held_out=held_out,
+        shapes=shapes,
+        horizons=parse_numbers(args.horizons, field="horizons"),
+        seeds=parse_counts(args.seeds, field="seeds"),
+        settings=settings,
+    )
+    return _finished(make_plan(spec, measured, unique_tokens=unique, asked_seconds=rule.seconds), args)
+
+
+def tuning(args: argparse.Namespace) -> tuple[Plan, bool]:
+    """The plan of a sweep of rates: several factors on the rule's rate, at a few sizes and one horizon."""
+    shapes, _ = parse_sizes(args.sizes)
+    settings = {**_settings(args), "rate_factors": parse_numbers(args.factors, field="factors") or FACTORS}
+    corpus, measured, unique = _surroundings(args, settings)
+    if shapes is None:
+        shapes = make_spec(args.mode, measured, corpus).shapes[:TUNED_SIZES]
+    spec = make_spec(
+        args.mode,
+        measured,
+        corpus,
+        _seed(args),
+        held_out=0,
+        shapes=shapes,
+        seeds=(),
+        horizons=parse_numbers(args.horizons, field="horizons") or (TUNED_HORIZON,),
+        settings=settings,
+    )
+    return _finished(make_plan(spec, measured, unique_tokens=unique), args)
+
+
+def extension(old: SweepSpec, args: argparse.Namespace) -> SweepSpec:
+    """A sweep with what is asked for added to an old one: sizes, horizons or seeds. Raises InputError where nothing is.
+
+    What both have in common is taken over from the old one when the new one is trained.
+    """
+    shapes, count = parse_sizes(args.sizes)
+    if count is not None:
+        raise InputError("sizes", args.sizes, "the sizes to add must be written out, such as 4x128")
+    everything = {shape.name: shape for shape in (*old.shapes, *(shapes or ()))}
+    ordered = tuple(sorted(everything.values(), key=lambda shape: old.parameters(shape).with_head))
+    horizons = tuple(sorted({*old.horizons, *(parse_numbers(args.horizons, field="horizons") or ())}))
+    seeds = parse_counts(args.seeds, field="seeds")
+    if seeds is None and old.seeds:
+        known = dict(zip(old.shapes, old.seeds, strict=True))
+        seeds = tuple(known.get(shape, 1) for shape in ordered)
+    held_out = old.held_out if args.held_out is None else parse_count(args.held_out, field="held-out", maximum=6)
+    new = replace(
+        old, shapes=ordered, horizons=horizons, seeds=old.seeds if seeds is None else seeds, held_out=held_out
+    )
+    if new == old:
+        raise InputError("extension", "nothing", "name sizes, horizons or seeds to add")
+    return new
+
+
+def tuned_rate(sweep: str, home: Path) -> dict[str, float]:
+    """The rate law that a finished sweep of rates found, as fields of a `SweepSpec`. Raises InputError, FitError."""
+    with Store.open_reader(home) as store, store.snapshot():
+        row = store.sweep(place.check_sweep_id(sweep))
+        if row is None:
+            raise InputError("rates", sweep, "there is no sweep of that name; `lab list` shows those there are")
+        runs = store.runs(sweep)
+    if not row.plan.spec.tunes:
+        raise InputError("rates", sweep, "it is a ladder, not a sweep of rates; `lab tune` makes one")
+    law = rate_law(rate_bowls(row.plan, runs))
+    return {"rate_coefficient": round(law.coefficient, 8), "rate_exponent": round(law.exponent, 6)}
+
+
+def parse_sizes(text: str | None) -> tuple[tuple[Shape, ...] | None, int | None]:
+    """Sizes written out ('2x32,4x128', or '4x128x4' with its heads), or how many ('5'). Raises InputError."""
+    if text is None:
+        return None, None
+    if "x" not in text:
+        return None, parse_count(text, field="sizes", minimum=3, maximum=8)
+    return tuple(_shape(word) for word in text.split(",")), None
+
+
+def _shape(word: str) -> Shape:
+    parts = word.strip().split("x")
+    if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
+        raise InputError("sizes", word, "a size is layers x width, such as 4x128, or with its heads 4x128x4")
+    layers, width = int(parts[0]), int(parts[1])
+    return Shape(n_layer=layers, d_model=width, n_head=int(parts[2]) if len(parts) == 3 else heads_for(width))
+
+
+def parse_numbers(text: str | None, *, field: str) -> tuple[float, ...] | None:
+    """Numbers between commas, ascending as written or not; each once. Raises InputError."""
+    if text is None:
+        return None
+    return tuple(sorted({parse_quantity(word, field=field) for word in text.split(",")}))
+
+
+def parse_counts(text: str | None, *, field: str) -> tuple[int, ...] | None:
+    """Whole numbers between commas, in their order. Raises InputError."""
+    if text is None:
+        return None
+    return tuple(parse_count(word, field=field, minimum=1, maximum=16) for word in text.split(","))
+
+
+def parse_share(text: str, *, field: str) -> float:
+    """A share such as 1% or 0.01. Raises InputError."""
+    word = text.strip()
+    value = parse_quantity(word.removesuffix("%"), field=field)
+    return value / 100 if word.endswith("%") else value
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if args.context is not None:
+        settings["context"] = parse_count(args.context, field="context", minimum=8, maximum=8192)
+    if args.dropout is not None:
+        settings["dropout"] = parse_share(args.dropout, field="dropout")
+    return settings
+
+
+def _seed(args: argparse.Namespace) -> int:
+    return 0 if args.seed is None else parse_count(args.seed, field="seed")
+
+
+def _surroundings(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[CorpusSpec, Calibration, int]:
+    """The text, this machine's measured speed, and how many tokens there are to train on."""
+    mode_rule(args.mode)
+    check_device(args.device)
+    corpus = CorpusSpec()
+    if args.corpus is not None:
+        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
+    home = place.home()
+    text = load_corpus(corpus, home / "corpora")
+    if args.measure or calibration(home, args.device) is None:
+        say(f"Measuring {args.device}: about ten seconds, once for this machine.")
+    return corpus, supervisor.measure(args.device, home, again=args.measure), text.train.size
+
+
+def _finished(plan: Plan, args: argparse.Namespace) -> tuple[Plan, bool]:
+    if args.seed is None:
+        plan = supervisor.with_free_seed(plan, place.home())
+    return plan, args.seed is not None
