@@ -73,17 +73,17 @@ def _add(known: SubParsers, name: str, run: Callable[[argparse.Namespace], int],
 
 
 def _plan(args: argparse.Namespace) -> int:
-    plan, _ = options.ladder(args)
+    plan, _ = options.asked(args)
     return _print_plan(plan, args)
 
 
 def _start(args: argparse.Namespace) -> int:
-    plan, seed_given = options.ladder(args)
+    plan, seed_given = options.asked(args)
     return _begin(plan, args, seed_given=seed_given)
 
 
 def _tune(args: argparse.Namespace) -> int:
-    plan, seed_given = options.tuning(args)
+    plan, seed_given = options.asked(args, tunes=True)
     return _print_plan(plan, args) if args.plan else _begin(plan, args, seed_given=seed_given)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,58 +67,81 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", action="store_true", help="measure the device again")
 
 
-def ladder(args: argparse.Namespace) -> tuple[Plan, bool]:
-    """The plan that the options ask for, and whether its seed was given. Measures the device where that is new."""
-    mode: Mode = args.mode
-    shapes, count = parse_sizes(args.sizes)
-    minutes = None if args.minutes is None else parse_quantity(args.minutes, field="minutes")
-    rule = mode_rule(mode, sizes=count, minutes=minutes)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a person asks of a sweep beyond its device and its text: words as they typed them, None where they did not.
+
+    tunes: a sweep of rates instead of a ladder. Fields as the options of the command line have them.
+    """
+
+    mode: Mode = "live"
+    tunes: bool = False
+    sizes: str | None = None
+    horizons: str | None = None
+    seeds: str | None = None
+    minutes: str | None = None
+    max_steps: str | None = None
+    held_out: str | None = None
+    context: str | None = None
+    dropout: str | None = None
+    rates: str | None = None
+    factors: str | None = None
+    stop_early: str | None = None
+
+    @classmethod
+    def of(cls, args: argparse.Namespace, *, tunes: bool = False) -> Wish:
+        """The options of a command, as far as it has them."""
+        names = (one.name for one in fields(cls) if one.name != "tunes")
+        return cls(tunes=tunes, **{name: getattr(args, name) for name in names if hasattr(args, name)})
+
+
+def plan_of(
+    wish: Wish, calibration: Calibration, corpus: CorpusSpec, *, home: Path, seed: int = 0, unique_tokens: int | None
+) -> Plan:
+    """The plan for a wish on a measured machine. Raises InputError with the field that cannot be, DeviceError."""
+    shapes, count = parse_sizes(wish.sizes)
+    minutes = None if wish.minutes is None else parse_quantity(wish.minutes, field="minutes")
+    rule = mode_rule(wish.mode, sizes=count, minutes=minutes)
+    settings = _settings(wish, home)
+    horizons, seeds = parse_numbers(wish.horizons, field="horizons"), parse_counts(wish.seeds, field="seeds")
     held_out = min(1, max(0, (rule.sizes if shapes is None else len(shapes)) - 2))
-    if args.held_out is not None:
-        held_out = parse_count(args.held_out, field="held-out", maximum=6)
-    settings = _settings(args)
-    if args.max_steps is not None:
-        settings["max_steps"] = parse_count(args.max_steps, field="max-steps", minimum=2)
-    if args.stop_early is not None:
-        settings["stop_early"] = parse_share(args.stop_early, field="stop-early")
-    if args.rates is not None:
-        settings |= tuned_rate(args.rates, place.home())
-    corpus, measured, unique = _surroundings(args, settings)
+    if wish.held_out is not None:
+        held_out = parse_count(wish.held_out, field="held-out", maximum=6)
+    if wish.tunes:
+        shapes = shapes or make_spec(wish.mode, calibration, corpus, settings=_context(wish)).shapes[:TUNED_SIZES]
+        horizons, seeds, held_out = horizons or (TUNED_HORIZON,), seeds or (), 0
+        settings["rate_factors"] = parse_numbers(wish.factors, field="factors") or FACTORS
     spec = make_spec(
-        mode,
-        measured,
+        wish.mode,
+        calibration,
         corpus,
-        _seed(args),
+        seed,
         sizes=count,
         minutes=minutes,
         held_out=held_out,
         shapes=shapes,
-        horizons=parse_numbers(args.horizons, field="horizons"),
-        seeds=parse_counts(args.seeds, field="seeds"),
+        horizons=horizons,
+        seeds=seeds,
         settings=settings,
     )
-    return _finished(make_plan(spec, measured, unique_tokens=unique, asked_seconds=rule.seconds), args)
+    return make_plan(spec, calibration, unique_tokens=unique_tokens, asked_seconds=rule.seconds)
 
 
-def tuning(args: argparse.Namespace) -> tuple[Plan, bool]:
-    """The plan of a sweep of rates: several factors on the rule's rate, at a few sizes and one horizon."""
-    shapes, _ = parse_sizes(args.sizes)
-    settings = {**_settings(args), "rate_factors": parse_numbers(args.factors, field="factors") or FACTORS}
-    corpus, measured, unique = _surroundings(args, settings)
-    if shapes is None:
-        shapes = make_spec(args.mode, measured, corpus).shapes[:TUNED_SIZES]
-    spec = make_spec(
-        args.mode,
-        measured,
-        corpus,
-        _seed(args),
-        held_out=0,
-        shapes=shapes,
-        seeds=(),
-        horizons=parse_numbers(args.horizons, field="horizons") or (TUNED_HORIZON,),
-        settings=settings,
-    )
-    return _finished(make_plan(spec, measured, unique_tokens=unique), args)
+def asked(args: argparse.Namespace, *, tunes: bool = False) -> tuple[Plan, bool]:
+    """The plan that the options ask for, and whether its seed was given. Measures the device where that is new."""
+    wish, home = Wish.of(args, tunes=tunes), place.home()
+    mode_rule(wish.mode)
+    check_device(args.device)
+    corpus = CorpusSpec()
+    if args.corpus is not None:
+        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
+    seed = None if args.seed is None else parse_count(args.seed, field="seed")
+    text = load_corpus(corpus, home / "corpora")
+    if args.measure or calibration(home, args.device) is None:
+        say(f"Measuring {args.device}: about ten seconds, once for this machine.")
+    measured = supervisor.measure(args.device, home, again=args.measure)
+    plan = plan_of(wish, measured, corpus, home=home, seed=seed or 0, unique_tokens=text.train.size)
+    return (plan if seed is not None else supervisor.with_free_seed(plan, home)), seed is not None
 
 
 def extension(old: SweepSpec, args: argparse.Namespace) -> SweepSpec:
@@ -196,34 +219,20 @@ def parse_share(text: str, *, field: str) -> float:
     return value / 100 if word.endswith("%") else value
 
 
-def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    if args.context is not None:
-        settings["context"] = parse_count(args.context, field="context", minimum=8, maximum=8192)
-    if args.dropout is not None:
-        settings["dropout"] = parse_share(args.dropout, field="dropout")
+def _settings(wish: Wish, home: Path) -> dict[str, Any]:
+    settings = _context(wish)
+    if wish.dropout is not None:
+        settings["dropout"] = parse_share(wish.dropout, field="dropout")
+    if wish.max_steps is not None:
+        settings["max_steps"] = parse_count(wish.max_steps, field="max-steps", minimum=2)
+    if wish.stop_early is not None:
+        settings["stop_early"] = parse_share(wish.stop_early, field="stop-early")
+    if wish.rates is not None:
+        settings |= tuned_rate(wish.rates, home)
     return settings
 
 
-def _seed(args: argparse.Namespace) -> int:
-    return 0 if args.seed is None else parse_count(args.seed, field="seed")
-
-
-def _surroundings(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[CorpusSpec, Calibration, int]:
-    """The text, this machine's measured speed, and how many tokens there are to train on."""
-    mode_rule(args.mode)
-    check_device(args.device)
-    corpus = CorpusSpec()
-    if args.corpus is not None:
-        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
-    home = place.home()
-    text = load_corpus(corpus, home / "corpora")
-    if args.measure or calibration(home, args.device) is None:
-        say(f"Measuring {args.device}: about ten seconds, once for this machine.")
-    return corpus, supervisor.measure(args.device, home, again=args.measure), text.train.size
-
-
-def _finished(plan: Plan, args: argparse.Namespace) -> tuple[Plan, bool]:
-    if args.seed is None:
-        plan = supervisor.with_free_seed(plan, place.home())
-    return plan, args.seed is not None
+def _context(wish: Wish) -> dict[str, Any]:
+    if wish.context is None:
+        return {}
+    return {"context": parse_count(wish.context, field="context", minimum=8, maximum=8192)}

@@ -13,14 +13,15 @@ import streamlit as st
 
 from scaling_core.errors import InputError, ScalingError, SweepError
 from scaling_core.lab.corpus import Corpus, load_corpus
-from scaling_core.lab.plan import make_plan, make_spec
+from scaling_core.lab.options import Wish, plan_of
 from scaling_core.lab.records import Calibration, Plan
-from scaling_core.lab.spec import CorpusSpec, Mode
+from scaling_core.lab.spec import CorpusSpec
 from scaling_core.runs import calibrations, supervisor
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.rows import SweepRow
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_charts import show_spec
+from scaling_core.ui.lab_wish import Choice, choices
 from scaling_core.ui.page import answer, escape_markdown, figures, note, section
 from scaling_core.units import format_bytes, format_duration, format_flops
 from scaling_core.viz.lab import plan_chart
@@ -30,15 +31,6 @@ from scaling_core.viz.theme import Theme
 POLL_SECONDS = 0.7
 FLASH = "lab.flash"
 """Session key of a sentence that outlives one rerun."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """What the controls say; `corpus` is None while a path is missing."""
-
-    mode: Mode
-    device: str
-    corpus: CorpusSpec | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +67,7 @@ def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
     )
     left, right = st.columns([4, 8], gap="large")
     with left:
-        choice = _choices()
+        choice = choices(_rate_sweeps(home, rows))
         found = consider(home, choice)
         _start(home, rows, found)
     with right:
@@ -84,33 +76,6 @@ def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
     st.html(lab_html.steps())
     if isinstance(found, Ready):
         _sizes(found.plan)
-
-
-def _choices() -> Choice:
-    """Mode, device and text."""
-    modes = list(lab_words.MODES)
-    mode = st.radio("How long", modes, format_func=lambda name: lab_words.MODES[name][0], key="lab.mode")
-    note(lab_words.MODES[mode][1])
-    device = st.selectbox(
-        "Device", list(lab_words.DEVICES), format_func=lambda name: lab_words.DEVICES[name], key="lab.device"
-    )
-    kind = st.radio(
-        "Text",
-        ["stdlib", "path"],
-        format_func={"stdlib": "Python's standard library", "path": "A file or folder"}.get,
-        horizontal=True,
-        key="lab.corpus",
-        help="The standard library's source is on every machine that runs this, so nothing is downloaded. "
-        "A file or folder of your own is only ever read.",
-    )
-    if kind == "stdlib":
-        return Choice(mode=mode, device=device, corpus=CorpusSpec())
-    path = st.text_input(
-        "Path", key="lab.path", placeholder="/Users/me/texts", max_chars=1024, autocomplete="off",
-        help="A text file, or a folder whose text files are read, subfolders too.",
-    )  # fmt: skip
-    cleaned = (path or "").strip()
-    return Choice(mode=mode, device=device, corpus=CorpusSpec(kind="path", path=cleaned) if cleaned else None)
 
 
 def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
@@ -142,15 +107,24 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
         return Refused(sentence=lab_words.sentence(failed), key=corpus_key)
     text: Corpus = reading.result()
     try:
-        plan = _plan(choice.mode, calibration, corpus, text.train_bytes)
+        plan = _plan(choice.wish, calibration, corpus, home, text.train.size)
     except ScalingError as error:
-        return Refused(sentence=str(error), key=measure_key)
+        return Refused(sentence=str(error), key=None if isinstance(error, InputError) else measure_key)
     return Ready(plan=plan, calibration=calibration, corpus=text)
 
 
 @lru_cache(maxsize=32)
-def _plan(mode: Mode, calibration: Calibration, corpus: CorpusSpec, unique_tokens: int) -> Plan:
-    return make_plan(make_spec(mode, calibration, corpus), calibration, unique_tokens=unique_tokens)
+def _plan(wish: Wish, calibration: Calibration, corpus: CorpusSpec, home: Path, unique_tokens: int) -> Plan:
+    return plan_of(wish, calibration, corpus, home=home, unique_tokens=unique_tokens)
+
+
+def _rate_sweeps(home: Path, rows: list[SweepRow]) -> dict[str, str]:
+    """Finished sweeps of rates, id to name."""
+    return {
+        row.id: lab_words.sweep_name(row)
+        for row in rows
+        if row.plan.spec.tunes and shown_state(row, home) == "finished"
+    }
 
 
 def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -> None:
