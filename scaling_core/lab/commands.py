@@ -18,6 +18,7 @@ from scaling_core.output import print_json, say, table
 from scaling_core.runs import place, results, supervisor
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus
+from scaling_core.runs.recording import record, write_recording
 from scaling_core.runs.store import Store
 from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.units import format_duration
@@ -53,6 +54,7 @@ def register(commands: SubParsers) -> None:
         ("resume", _resume, "go on with a sweep that was stopped, interrupted or failed"),
         ("delete", _delete, "remove a sweep and all that is stored of it"),
         ("results", _results, "points, fitted law and prediction of a sweep"),
+        ("record", _record, "write a sweep to one file, to be shown on another machine"),
         ("rates", _rates, "the best rate of each size of a sweep of rates, and the law through them"),
     ):
         parser = _add(known, name, run, text)
@@ -61,6 +63,8 @@ def register(commands: SubParsers) -> None:
             parser.add_argument("--wait", action="store_true", help="follow it to its end")
         if name == "delete":
             parser.add_argument("--yes", action="store_true", help="do not ask")
+        if name == "record":
+            parser.add_argument("--out", metavar="FILE", required=True, help="a .json file that is not there yet")
         if name == "results":
             parser.add_argument("--csv", action="store_true", help="print the finished runs as CSV")
 
@@ -239,6 +243,18 @@ def _results(args: argparse.Namespace) -> int:
         say(*found["fit"]["warnings"])
     for line in report.prediction_lines(found):
         print(line)
+    return 0
+
+
+def _record(args: argparse.Namespace) -> int:
+    path = Path(args.out).expanduser()
+    if path.exists():
+        raise InputError("out", args.out, "a file of that name is there already, and nothing is overwritten")
+    recording = record(args.sweep, place.home())
+    write_recording(recording, path)
+    if args.json:
+        return _print_json({"sweep": args.sweep, "file": str(path), "runs": len(recording.runs)})
+    print(f"{args.sweep} is recorded in {path}.")
     return 0
 
 
