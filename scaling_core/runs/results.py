@@ -124,7 +124,11 @@ def export_csv(sweep: str, home: Path | None = None) -> str:
     A text that a spreadsheet would take for a formula is preceded by an apostrophe. Raises InputError where
     there is no such sweep.
     """
-    row, runs, foretold = _read(sweep, home or place.home())
+    return csv_text(*_read(sweep, home or place.home()))
+
+
+def csv_text(row: SweepRow, runs: Sequence[RunRow], foretold: Sequence[PredictionRow]) -> str:
+    """The same of a sweep that was read already, from a store or a recording."""
     by_run = {one.run_id: one for one in foretold}
     plans = {run.id: run for run in row.plan.runs}
     text = io.StringIO()

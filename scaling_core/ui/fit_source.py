@@ -17,14 +17,14 @@ from scaling_core.demo import DemoSpec, make_runs
 from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.fit import RunPoints, RunTable, read_table
 from scaling_core.fit.tables.sheet import open_sheet
-from scaling_core.runs import place, results
+from scaling_core.runs import place, recording, results
 from scaling_core.ui import lab_data
 from scaling_core.ui.inputs import choice_input
 from scaling_core.ui.lab_words import sweep_names
 from scaling_core.ui.page import note
 from scaling_core.units import format_bytes, format_quantity
 
-EXAMPLE, UPLOAD, PASTE, LADDER = "example", "upload", "paste", "ladder:"
+EXAMPLE, RECORDED, UPLOAD, PASTE, LADDER = "example", "recorded", "upload", "paste", "ladder:"
 MOST_BYTES = 20 * 1024 * 1024
 """Largest table of the page, the same as the server's own limit; checked again here, whatever the browser sent."""
 MOST_RUNS = 100_000
@@ -46,7 +46,7 @@ _GOOD = "fit.good"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Runs to fit. kind: example, upload, paste or ladder. name: for sentences. key: of the content as it was read.
+    """Runs to fit. kind: example, recorded, upload, paste or ladder. name: for sentences. key: of the content.
 
     others: the same table with parameters counted in each other way, by the name of the count. sweep: id of a ladder.
     """
@@ -64,6 +64,11 @@ class Source:
         return self.kind == EXAMPLE
 
     @property
+    def of_lab(self) -> bool:
+        """Whether a ladder of this lab was trained for these runs, here or elsewhere."""
+        return self.kind in ("ladder", RECORDED)
+
+    @property
     def convention(self) -> Convention:
         """What N counts, as saved laws name it."""
         return "non-embedding" if self.table.count == "params_non_embedding" else "total"
@@ -75,7 +80,14 @@ def pick_source() -> tuple[Source, str | None]:
     What cannot be read leaves the runs that this viewer saw last, or else the example.
     """
     rows = _ladders()
-    names = {EXAMPLE: "Example, simulated", UPLOAD: "Upload a table", PASTE: "Paste a table"}
+    names = {
+        EXAMPLE: "Example, simulated",
+        RECORDED: "Example, a ladder trained by us",
+        UPLOAD: "Upload a table",
+        PASTE: "Paste a table",
+    }
+    if not recording.EXAMPLE.exists():
+        del names[RECORDED]
     names |= {LADDER + sweep: f"Ladder: {name}" for sweep, name in rows.items()}
     kind = choice_input("Runs", "fit.source", names)
     try:
@@ -93,10 +105,15 @@ def _chosen(kind: str, name: str) -> Source | None:
     """The runs of a choice, None while nothing was given; raises ScalingError where they cannot be read."""
     if kind == EXAMPLE:
         return example()
+    if kind == RECORDED:
+        seen = recording.read_recording(recording.EXAMPLE)
+        content = results.csv_text(seen.row, seen.runs, seen.predictions)
+        name = f"a ladder of {len(seen.runs)} runs on {seen.row.corpus.get('name', 'a text')}"
+        return _from_table(RECORDED, name, content.encode(), {"group": "shape"})
     if kind.startswith(LADDER):
         sweep = kind.removeprefix(LADDER)
-        content = results.export_csv(sweep, place.home())
-        source = _from_table("ladder", name.removeprefix("Ladder: "), content.encode(), {"group": "shape"})
+        text = results.export_csv(sweep, place.home())
+        source = _from_table("ladder", name.removeprefix("Ladder: "), text.encode(), {"group": "shape"})
         return replace(source, sweep=sweep)
     given = _uploaded() if kind == UPLOAD else _pasted()
     return None if given is None else _from_table(kind, *given, None)

@@ -145,7 +145,7 @@ def about_rows(source: Source, runs: Chosen, left_out: RunPoints | None) -> list
         more = f" And {table.skipped_count - 3} more." if table.skipped_count > 3 else ""
         rows = "1 row was" if table.skipped_count == 1 else f"{table.skipped_count} rows were"
         said.insert(0, f"{rows} left out, since they cannot be read. {first}{more}")
-    if source.kind == "ladder":
+    if source.of_lab:
         said.append(
             "A token of the lab is a byte: its losses cannot be set beside those of published laws, the exponents of "
             "its optimum can."
