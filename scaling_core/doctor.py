@@ -6,7 +6,6 @@ import argparse
 import json
 import platform
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 import psutil
 
 from scaling_core.errors import ScalingError
+from scaling_core.lab.surroundings import BATTERY_PERCENT, free_bytes, power
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import check_device, child_environment, last_line
 from scaling_core.units import format_bytes
@@ -32,17 +32,18 @@ MEMORY_BYTES = 1_500_000_000
 FIRST_PORT, PORTS = 8501, 50
 CHILD_SECONDS = 180.0
 
-_MATMUL = """
-import sys, torch
-name = sys.argv[1]
-if name == "auto":
-    name = "mps" if torch.backends.mps.is_available() else "cuda" if torch.cuda.is_available() else "cpu"
-a = torch.arange(4096, dtype=torch.float32, device=name).reshape(64, 64) / 4096
-error = float(((a @ a).cpu() - a.cpu() @ a.cpu()).abs().max())
-if not error < 1e-3:
-    sys.exit(f"a product of two matrices on {name} is off by {error}")
-print(f"torch {torch.__version__} multiplies on {name}")
+DEVICE_CHECKS = ("device", "compute", "freed", "self-test", "experiment", "speed")
+"""What `lab.checkup` answers, in a process that loads torch: is the device there, does it compute, does memory that was
+freed come back, does it train as the CPU does, does a whole small sweep run, how fast is it."""
+
+_IMPORTS = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(len(sys.argv) - 1, "packages import")
 """
+_MODULES = {"vl-convert-python": "vl_convert"}
+"""Packages whose module has another name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,24 +84,19 @@ def run(args: argparse.Namespace) -> int:
 def examine(*, device: str = "auto", quick: bool = False, home: Path | None = None) -> list[Check]:
     """Every check, the slow ones side by side. quick: without those that load torch."""
     home = home or place.home()
-    slow: list[tuple[str, Callable[[], str], bool]] = [
-        ("streamlit", _streamlit, True),
-        ("figures", _figures, True),
-    ]
-    if not quick:
-        slow.append(("torch", lambda: _torch(device, home), True))
-        slow.append(("self-test", lambda: _selftest(device, home), True))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        waiting = [pool.submit(_check, *one) for one in slow]
+        trained = None if quick else pool.submit(_device_checks, device, home)
+        drawn = pool.submit(lambda: [_check("imports", _imports, True), _check("figures", _figures, True)])
         checks = [
             _check("python", _python, True),
             _check("packages", _packages, True),
             _check("home", lambda: _home(home), True),
             _check("disk", lambda: _disk(home), True),
             _check("memory", _memory, False),
+            _check("power", _power, False),
             _check("port", _port, True),
         ]
-        return checks + [one.result() for one in waiting]
+        return checks + drawn.result() + (trained.result() if trained else [])
 
 
 class _Unwell(Exception):
@@ -193,10 +189,9 @@ def _home(home: Path) -> str:
 
 
 def _disk(home: Path) -> str:
-    there = next(folder for folder in (home, *home.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(home)
     if free < DISK_BYTES:
-        raise _Unwell(f"only {format_bytes(free)} are free at {there}; {format_bytes(DISK_BYTES)} are needed.")
+        raise _Unwell(f"only {format_bytes(free)} are free at {home}; {format_bytes(DISK_BYTES)} are needed.")
     return f"{format_bytes(free)} free"
 
 
@@ -221,8 +216,20 @@ def _port() -> str:
     raise _Unwell(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free; end a program that listens there.")
 
 
-def _streamlit() -> str:
-    return _child("import streamlit; print('streamlit', streamlit.__version__, 'imports')", [], place.home())
+def _power() -> str:
+    now = power()
+    if now is None:
+        return "no battery"
+    if not now.plugged and now.percent < BATTERY_PERCENT:
+        raise _Unwell(f"{now}; plug the machine in before you train.")
+    return str(now)
+
+
+def _imports() -> str:
+    """Every package of requirements.txt but torch, which the checks of the device load."""
+    lines = (place.PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = [_MODULES.get(name, name) for name, _ in required_packages(lines) if name != "torch"]
+    return _last_word([sys.executable, "-c", _IMPORTS, *names])
 
 
 def _figures() -> str:
@@ -237,38 +244,56 @@ def _figures() -> str:
     return f"a figure of {format_bytes(len(picture))} was drawn without a network"
 
 
-def _torch(device: str, home: Path) -> str:
-    return _child(_MATMUL, [device], home)
-
-
-def _child(code: str, arguments: list[str], home: Path) -> str:
-    """The last line that a child prints. Raises _Unwell with the last line of its complaint where it fails."""
-    return _last_word([sys.executable, "-c", code, *arguments], home)
-
-
-def _selftest(device: str, home: Path) -> str:
-    command = [sys.executable, "-m", "scaling_core.lab.selftest", "--device", device, "--json"]
-    answer = json.loads(_last_word(command, home, codes=(0, 1)))
-    if not answer["ok"]:
-        raise _Unwell(str(answer["detail"]))
-    return str(answer["detail"])
-
-
-def _last_word(command: list[str], home: Path, codes: tuple[int, ...] = (0,)) -> str:
+def _device_checks(device: str, home: Path) -> list[Check]:
+    """The answers of `lab.checkup`; where its process ends early, what it owes is failed with the reason."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "scaling_core.lab.checkup", "--device", device]
+    why = ""
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=CHILD_SECONDS,
-            cwd=place.PROJECT,
-            env=child_environment(home),
-            check=False,
-        )
+        done = _run(command, home)
+        said = done.stdout
+        why = last_line(done.stderr) or f"its process ended with code {done.returncode}"
+    except subprocess.TimeoutExpired as error:
+        said = "" if error.stdout is None else error.stdout.decode(errors="replace")
+        why = f"no answer within {CHILD_SECONDS:.0f} s; the machine may be busy"
+    found = []
+    for line in said.splitlines():
+        try:
+            answer = json.loads(line)
+            found.append(Check(**{name: answer[name] for name in ("name", "ok", "detail", "seconds")}))
+        except (ValueError, TypeError, KeyError):
+            continue
+    if found and not found[-1].ok and found[-1].name == "device":
+        why = "there is no device to ask"
+    answered = {check.name for check in found}
+    seconds = time.perf_counter() - began
+    return found + [
+        Check(name=name, ok=False, detail=f"not answered: {why}.", seconds=0.0 if answered else seconds)
+        for name in DEVICE_CHECKS
+        if name not in answered
+    ]
+
+
+def _last_word(command: list[str]) -> str:
+    """The last line that a child prints. Raises _Unwell with the last line of its complaint where it fails."""
+    try:
+        done = _run(command, place.home())
     except subprocess.TimeoutExpired as error:
         raise _Unwell(f"no answer within {CHILD_SECONDS:.0f} s; the machine may be busy.") from error
     said = last_line(done.stdout)
-    if done.returncode not in codes or not said:
+    if done.returncode or not said:
         raise _Unwell(last_line(done.stderr) or f"the process ended with code {done.returncode} and said nothing.")
     return said
+
+
+def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
+        cwd=place.PROJECT,
+        env=child_environment(home),
+        check=False,
+    )

@@ -1,4 +1,5 @@
-"""Measure what this machine does: the self-test, and the training speed of a few shapes. About ten seconds.
+"""Measure what this machine does: the self-test, the training speed of a few shapes, what micro-batch and which
+precision serve it best. About ten seconds.
 
     python -m scaling_core.lab.calibrate --device auto|mps|cuda|cpu [--json]
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -18,13 +20,16 @@ import psutil
 
 from scaling_core.errors import DeviceError
 from scaling_core.lab import rules
-from scaling_core.lab.records import Calibration, SpeedPoint
+from scaling_core.lab.records import Calibration, PrecisionChoice, SpeedPoint
 from scaling_core.lab.spec import BYTES_VOCAB, DEVICES, Shape
 from scaling_core.lab.surroundings import cores, prepare_environment
 
 if TYPE_CHECKING:  # torch reads its environment while it loads, so this waits until that is prepared
     from scaling_core.lab.device import Device
 
+BEGAN = time.perf_counter()
+INTERPRETER_SECONDS = 5.0
+"""Longest that the interpreter may have taken before this module was read; beyond, the clock was set meanwhile."""
 CONTEXT = 128
 STEP_SECONDS = 1.2
 """Shapes whose step is expected to take longer are not measured."""
@@ -36,6 +41,13 @@ PROBED = (0, 2, 5, 7, 9, 11, 14, 17, 20, 22)
 """Which of `rules.ladder_shapes` are measured, as far as they fit."""
 CORPUS_SECONDS = 0.3
 """For opening the packed text and the store."""
+MICRO_WINS = 1.05
+"""Times the speed of the usual micro-batch from which another is taken instead."""
+MICRO_ROUNDS = 3
+MICRO_SECONDS = 4.0
+"""After this long no further round is begun, once each number has been tried twice."""
+TRIAL_SECONDS = 0.25
+"""Precisions are compared on shapes whose step takes no longer."""
 
 
 def measure(name: str) -> Calibration:
@@ -47,10 +59,14 @@ def measure(name: str) -> Calibration:
 
     device = resolve(name)
     verdict = run(device)
-    startup = max(0.1, time.time() - psutil.Process().create_time()) + CORPUS_SECONDS
+    startup = _age() + CORPUS_SECONDS
     speeds: list[SpeedPoint] = []
+    micro: int | None = None
+    precision: PrecisionChoice | None = None
     if verdict.ok:
         speeds = _speeds(device)
+        micro = _micro_tokens(device, speeds)
+        precision = _precision(device, speeds)
     return Calibration(
         device=device.name,
         device_name=device.label,
@@ -61,7 +77,15 @@ def measure(name: str) -> Calibration:
         speeds=tuple(speeds),
         made_at=time.time(),
         refusal=None if verdict.ok else verdict.detail,
+        micro_tokens=micro,
+        precision=precision,
     )
+
+
+def _age() -> float:
+    """Seconds that this process has lived: what the system says, held against a clock that nobody sets."""
+    since = time.perf_counter() - BEGAN
+    return min(max(since, time.time() - psutil.Process().create_time()), since + INTERPRETER_SECONDS)
 
 
 def _speeds(device: Device) -> list[SpeedPoint]:
@@ -82,13 +106,13 @@ def _speeds(device: Device) -> list[SpeedPoint]:
             if expected > STEP_SECONDS or need > 0.5 * limit or time.perf_counter() - began > TOTAL_SECONDS:
                 break
         try:
-            speeds.append(_speed(device, shape, sequences))
+            speeds.append(train_speed(device, shape, sequences))
         except DeviceError:
             break
     return speeds
 
 
-def _speed(device: Device, shape: Shape, sequences: int) -> SpeedPoint:
+def train_speed(device: Device, shape: Shape, sequences: int) -> SpeedPoint:
     """Train one shape on random bytes for about a second."""
     from scaling_core.lab.stepper import Stepper
 
@@ -101,19 +125,90 @@ def _speed(device: Device, shape: Shape, sequences: int) -> SpeedPoint:
         windows = stepper.to_device(text)
         stepper.step(windows, 1e-3)
         device.synchronize()
+        at_once = 1 if device.name == "cpu" else 4
         began = time.perf_counter()
-        steps = 0
-        while steps < 2 or time.perf_counter() - began < SHAPE_SECONDS:
-            for _ in range(1 if device.name == "cpu" else 4):
+        times: list[float] = []
+        while len(times) < 2 or time.perf_counter() - began < SHAPE_SECONDS:
+            start = time.perf_counter()
+            for _ in range(at_once):
                 stepper.step(windows, 1e-3)
-                steps += 1
             device.synchronize()
-        seconds = time.perf_counter() - began
+            times.append((time.perf_counter() - start) / at_once)
         memory = device.memory()
     finally:
         stepper.close()
     tokens = sequences * CONTEXT
-    return SpeedPoint(shape=shape, batch_tokens=tokens, tokens_per_second=steps * tokens / seconds, memory_bytes=memory)
+    quick = sorted(times)[len(times) // 4]  # what this machine does when nothing else wants it for a moment
+    return SpeedPoint(shape=shape, batch_tokens=tokens, tokens_per_second=tokens / quick, memory_bytes=memory)
+
+
+def _micro_tokens(device: Device, speeds: list[SpeedPoint]) -> int | None:
+    """Tokens of a forward pass that train the largest measured shape fastest; None where the usual number stands.
+
+    Tried in turns, on one model; what memory does not take is passed over. The device and the last of `speeds` are
+    changed to the better number.
+    """
+    from scaling_core.lab.device import MICRO_CANDIDATES
+    from scaling_core.lab.stepper import Stepper
+
+    usual = device.chunk_tokens
+    batch = speeds[-1].batch_tokens if speeds else 0
+    widths = {min(tokens, batch): tokens for tokens in reversed(MICRO_CANDIDATES[device.name])}
+    candidates = [tokens for width, tokens in widths.items() if width != min(usual, batch)]
+    if not speeds or not candidates:
+        return None
+    last = speeds[-1]
+    seconds: dict[int, list[float]] = {tokens: [] for tokens in (usual, *candidates)}
+    stepper = Stepper(
+        last.shape, vocab_size=BYTES_VOCAB, context=CONTEXT, seed=0, beta2=0.95, batch_sequences=batch // CONTEXT,
+        device=device,
+    )  # fmt: skip
+    try:
+        text = np.random.default_rng(0).integers(0, BYTES_VOCAB, (batch // CONTEXT, CONTEXT + 1), dtype=np.uint8)
+        windows = stepper.to_device(text)
+        started = time.perf_counter()
+        for counted in range(1 + MICRO_ROUNDS):
+            if counted > 1 and time.perf_counter() - started > MICRO_SECONDS:
+                break
+            for tokens in list(seconds):
+                stepper.micro_sequences = asked = min(max(1, tokens // CONTEXT), batch // CONTEXT)
+                device.synchronize()
+                began = time.perf_counter()
+                stepper.step(windows, 1e-3)
+                device.synchronize()
+                if stepper.micro_sequences != asked:
+                    del seconds[tokens]
+                elif counted:
+                    seconds[tokens].append(time.perf_counter() - began)
+    except DeviceError:
+        return None
+    finally:
+        stepper.close()
+    taken = {tokens: min(found) for tokens, found in seconds.items()}
+    best = min(taken, key=lambda tokens: taken[tokens], default=usual)
+    if best == usual or taken[best] * MICRO_WINS > taken.get(usual, math.inf):
+        return None
+    device.chunk_tokens = best
+    device.empty_cache()
+    speeds[-1] = train_speed(device, last.shape, batch // CONTEXT)
+    return best
+
+
+def _precision(device: Device, speeds: list[SpeedPoint]) -> PrecisionChoice | None:
+    """Compare precisions on the middle and the last of the measured shapes whose step is short."""
+    from scaling_core.lab.precision import Trial, precision_choice
+
+    trials = [
+        Trial(
+            shape=point.shape,
+            sequences=point.batch_tokens // CONTEXT,
+            step_seconds=point.batch_tokens / point.tokens_per_second,
+        )
+        for point in speeds
+    ]
+    short = [trial for trial in trials if trial.step_seconds <= TRIAL_SECONDS]
+    chosen = [short[index] for index in sorted({len(short) // 2, len(short) - 1})] if short else []
+    return precision_choice(device, chosen) if chosen else None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import RULES
 from scaling_core.lab.surroundings import cores, prepare_environment, stay_awake
 from scaling_core.runs import place
+from scaling_core.runs.calibrations import calibration
 from scaling_core.runs.liveness import identity
 from scaling_core.runs.locks import DeviceLock
 from scaling_core.runs.store import Store
@@ -136,7 +137,8 @@ class _Sweep:
         from scaling_core.lab.device import resolve
         from scaling_core.lab.train import Stopped, explain
 
-        device = resolve(self.plan.spec.device)
+        measured = calibration(self.home, self.plan.spec.device)
+        device = resolve(self.plan.spec.device, chunk_tokens=measured.micro_tokens if measured else None)
         verdict = selftest.run(device)
         if not verdict.ok:
             raise DeviceError(verdict.detail)

@@ -14,6 +14,7 @@ from scaling_core.errors import FitError, InputError, StoreError
 from scaling_core.lab import options, report
 from scaling_core.lab.plan import make_plan
 from scaling_core.lab.records import Plan
+from scaling_core.lab.surroundings import plan_cautions
 from scaling_core.output import print_json, say, table
 from scaling_core.runs import place, results, supervisor
 from scaling_core.runs.liveness import shown_state
@@ -113,8 +114,8 @@ def _print_plan(plan: Plan, args: argparse.Namespace) -> int:
 
 
 def _begin(plan: Plan, args: argparse.Namespace, *, seed_given: bool) -> int:
-    say(*plan.warnings)
     home = place.home()
+    say(*plan.warnings, *plan_cautions(plan, home))
     return _follow(lambda: supervisor.start(plan, home, seed_given=seed_given), args, home)
 
 

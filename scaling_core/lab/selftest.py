@@ -7,10 +7,7 @@ comparison is as real as elsewhere: the reference forms its attention by hand, s
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,11 +18,11 @@ import torch
 from torch import Tensor
 
 from scaling_core.errors import DeviceError
-from scaling_core.lab.device import Device, resolve
+from scaling_core.lab.device import Device
 from scaling_core.lab.model import GPT, Block
+from scaling_core.lab.rules import BETA1, CLIP_NORM
 from scaling_core.lab.spec import Shape
 from scaling_core.lab.stepper import Stepper
-from scaling_core.lab.surroundings import prepare_environment
 
 VOCAB = 256
 CONTEXT = 32
@@ -84,7 +81,7 @@ def run(device: Device, *, model_class: type[GPT] = GPT) -> SelfTest:
     """
     checks = []
     for name, check in (
-        ("future", _future),
+        ("future", sees_no_future),
         ("logits", _logits),
         ("gradients", _gradients),
         ("training", _training),
@@ -133,7 +130,7 @@ def _deviation(ours: Tensor, reference: Tensor) -> float:
     return float(difference / reference.detach().abs().max().clamp_min(1e-30))
 
 
-def _future(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
+def sees_no_future(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
     """A changed token changes nothing before it, and something from it on."""
     model, _ = _pair(WIDE, device, model_class)
     worst, least = 0.0, math.inf
@@ -167,10 +164,14 @@ def _logits(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
 
 
 def _gradients(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
-    """Gradients of every weight, in shapes that change and come back."""
+    """Gradients of every weight, in shapes that change and come back, the widest as wide as a training's.
+
+    Once by autograd in sequences of changing length, and once as a step of training computes them, clipped.
+    """
     ours, reference = _pair(WIDE, device, model_class)
+    widest = max(1, device.chunk_tokens // (4 * CONTEXT))
     worst, where = 0.0, ""
-    for sequences, length in ((8, 65), (3, 129), (16, 33), (8, 65), (1, 9)):
+    for sequences, length in ((8, 65), (3, 129), (widest, 4 * CONTEXT + 1), (16, 33), (8, 65), (1, 9)):
         windows = _windows(sequences, length, seed=sequences)
         found = torch.autograd.grad(ours.loss_sum(windows.to(device.torch_device)), list(ours.parameters()))
         right = torch.autograd.grad(reference.loss_sum(windows), list(reference.parameters()))
@@ -178,9 +179,41 @@ def _gradients(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
             deviation = _deviation(gradient, truth)
             if not deviation <= worst:
                 worst, where = deviation, f"{name} at {sequences} x {length - 1} tokens"
+    for sequences in (4, 12, 3, 4):
+        deviation, name = _step_deviation(device, model_class, ours, reference, sequences)
+        if not deviation <= worst:
+            worst, where = deviation, f"{name} in a step of {sequences} x {4 * CONTEXT} tokens"
     return worst <= 5 * TOLERANCE, (
         f"gradients deviate by up to {worst:.2g} of their size ({where}), {5 * TOLERANCE:g} is allowed"
     )
+
+
+def _step_deviation(
+    device: Device, model_class: type[GPT], ours: GPT, reference: GPT, sequences: int
+) -> tuple[float, str]:
+    """The clipped mean gradient of one step at rate zero, which AdamW's first moment holds a tenth of."""
+    windows = _windows(sequences, 4 * CONTEXT + 1, seed=sequences)
+    stepper = Stepper(
+        WIDE, vocab_size=VOCAB, context=4 * CONTEXT, seed=1, beta2=0.95, batch_sequences=sequences, device=device,
+        model_class=model_class,
+    )  # fmt: skip
+    try:
+        stepper.model.load_state_dict(ours.state_dict())
+        stepper.step(stepper.to_device(windows.numpy().astype(np.uint8)), 0.0)
+        moments = stepper.state()
+    finally:
+        stepper.close()
+    right = torch.autograd.grad(reference.loss_sum(windows), list(reference.parameters()))
+    targets = sequences * 4 * CONTEXT
+    norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in right]))) / targets
+    scale = (1.0 - BETA1) * min(1.0, CLIP_NORM / (norm + 1e-6)) / targets
+    names = [name for name, _ in reference.named_parameters()]
+    deviations = [
+        _deviation(torch.from_numpy(moments[f"m.{name}"]), scale * truth)
+        for name, truth in zip(names, right, strict=True)
+    ]
+    index = max(range(len(names)), key=lambda i: deviations[i] if deviations[i] == deviations[i] else math.inf)
+    return deviations[index], names[index]
 
 
 def _training(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
@@ -209,24 +242,3 @@ def _training(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
 
 def _plain_cpu() -> Device:
     return Device("cpu")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m scaling_core.lab.selftest --device NAME [--json]`: 0 agreed, 1 refused, 2 no such device."""
-    parser = argparse.ArgumentParser(prog="scaling_core.lab.selftest")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
-    try:
-        device = resolve(options.device)
-    except DeviceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    verdict = run(device)
-    print(json.dumps({"device": device.name, **verdict.to_dict()}) if options.json else verdict.detail)
-    return 0 if verdict.ok else 1
-
-
-if __name__ == "__main__":
-    prepare_environment("auto")
-    sys.exit(main())

@@ -11,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from scaling_core.errors import InputError, ScalingError, SweepError
+from scaling_core.errors import DeviceError, InputError, ScalingError, SweepError
 from scaling_core.lab.corpus import Corpus, load_corpus
 from scaling_core.lab.options import Wish, plan_of
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.spec import CorpusSpec
+from scaling_core.lab.surroundings import plan_cautions
 from scaling_core.runs import calibrations, supervisor
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.rows import SweepRow
@@ -138,6 +139,7 @@ def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -
     if not pressed or not isinstance(found, Ready):
         return
     try:
+        plan_cautions(found.plan, home)
         with st.spinner("Starting: its own process loads torch and checks the device."):
             started = supervisor.start(found.plan, home)
     except SweepError as error:
@@ -148,7 +150,7 @@ def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -
             return
         st.session_state[FLASH] = str(error)
         go_to(running.id)
-    except InputError as error:
+    except (InputError, DeviceError) as error:
         st.error(escape_markdown(str(error)))
         return
     else:
@@ -196,8 +198,8 @@ def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
             ("Memory", format_bytes(plan.memory_bytes)),
         ]
     )
-    if plan.warnings:
-        st.html(lab_html.warnings(plan.warnings))
+    if warnings := (*plan.warnings, *_cautions(plan, home)):
+        st.html(lab_html.warnings(warnings))
     show_spec(
         plan_chart(plan, theme),
         {"plan": plan_frame(plan)},
@@ -210,6 +212,14 @@ def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
     ):
         calibrations.forget(home, found.calibration.device)
         st.rerun()
+
+
+def _cautions(plan: Plan, home: Path) -> tuple[str, ...]:
+    """What speaks against beginning now: battery, memory, disk."""
+    try:
+        return plan_cautions(plan, home)
+    except DeviceError as error:
+        return (str(error),)
 
 
 def _wait(found: Waiting) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+from scaling_core.lab.records import Calibration, PrecisionChoice, PrecisionPoint
 from scaling_core.runs.calibrations import calibration, forget, save_calibration
 from tests.lab_helpers import calibration as measured
 
@@ -37,3 +39,28 @@ def test_what_is_forgotten_is_forgotten_under_every_name(tmp_path: Path) -> None
     assert calibration(tmp_path, "auto") is None
     assert calibration(tmp_path, "cpu") is None
     assert calibration(tmp_path, "mps") is not None
+
+
+def test_a_measurement_stored_before_precisions_were_compared_is_still_read(tmp_path: Path) -> None:
+    save_calibration(tmp_path, "cpu", measured(50.0))
+    path = tmp_path / "calibrations.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    for entry in stored.values():
+        del entry["precision"], entry["micro_tokens"]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert calibration(tmp_path, "cpu") == measured(50.0)
+
+
+def test_a_comparison_of_precisions_and_a_micro_batch_are_remembered(tmp_path: Path) -> None:
+    base = measured(50.0)
+    choice = PrecisionChoice(
+        precision="bfloat16",
+        reason="faster",
+        points=(PrecisionPoint(shape=base.speeds[0].shape, speed_ratio=1.5),),
+        least_params=11_000,
+        loss_float32=2.0,
+        loss_bfloat16=2.001,
+    )
+    whole: Calibration = replace(base, precision=choice, micro_tokens=8192)
+    save_calibration(tmp_path, "cpu", whole)
+    assert calibration(tmp_path, "cpu") == whole

@@ -14,6 +14,7 @@ import pytest
 
 from scaling_core import cli, doctor
 from scaling_core.errors import InputError
+from scaling_core.lab.surroundings import Power
 
 
 def check_of(name: str, checks: list[doctor.Check]) -> doctor.Check:
@@ -37,7 +38,7 @@ def test_quick_checks_are_well_here_and_need_no_torch(lab_home: Path) -> None:
     found = json.loads(asked.stdout)
     assert found["ok"] is True
     names = [check["name"] for check in found["checks"]]
-    assert names == ["python", "packages", "home", "disk", "memory", "port", "streamlit", "figures"]
+    assert names == ["python", "packages", "home", "disk", "memory", "power", "port", "imports", "figures"]
     for check in found["checks"]:
         assert set(check) == {"name", "ok", "detail", "seconds", "required"}
         assert check["ok"] or not check["required"], check
@@ -45,11 +46,61 @@ def test_quick_checks_are_well_here_and_need_no_torch(lab_home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_torch_multiplies_and_the_self_test_passes(lab_home: Path) -> None:
+def test_the_device_is_examined_from_its_presence_to_a_whole_sweep(lab_home: Path) -> None:
     checks = doctor.examine(device="cpu", home=lab_home)
-    assert check_of("torch", checks).ok, check_of("torch", checks).detail
-    assert "multiplies on cpu" in check_of("torch", checks).detail
-    assert check_of("self-test", checks).ok, check_of("self-test", checks).detail
+    assert [check.name for check in checks][-6:] == list(doctor.DEVICE_CHECKS)
+    for name in doctor.DEVICE_CHECKS:
+        assert check_of(name, checks).ok, check_of(name, checks).detail
+    assert "cpu (" in check_of("device", checks).detail
+    assert "may be used" in check_of("freed", checks).detail
+    assert "agrees with the reference" in check_of("self-test", checks).detail
+    assert "4 runs trained, stored and read again" in check_of("experiment", checks).detail
+    assert "2x64 trains at" in check_of("speed", checks).detail
+    assert not any((lab_home / "sweeps").glob("*"))
+
+
+def child_that(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another program stand for the process that examines the device."""
+    run = doctor._run
+    monkeypatch.setattr(doctor, "_run", lambda command, home: run([sys.executable, "-c", code], home))
+
+
+WELL = '{"name": "device", "ok": true, "detail": "cpu", "seconds": 0.1}'
+
+
+def test_a_device_whose_process_dies_owes_the_rest(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child_that(f"import os; print({WELL!r}, flush=True); os.kill(os.getpid(), 9)", monkeypatch)
+    checks = doctor._device_checks("cpu", lab_home)
+    assert [(check.name, check.ok) for check in checks] == [(name, name == "device") for name in doctor.DEVICE_CHECKS]
+    assert all("ended with code -9" in check.detail for check in checks[1:])
+
+
+def test_a_device_that_hangs_says_how_far_it_came(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child_that(f"import time; print({WELL!r}, flush=True); time.sleep(60)", monkeypatch)
+    monkeypatch.setattr(doctor, "CHILD_SECONDS", 1.0)
+    checks = doctor._device_checks("cpu", lab_home)
+    assert check_of("device", checks).ok
+    assert "no answer within 1 s" in check_of("compute", checks).detail
+
+
+def test_what_the_device_prints_besides_its_answers_is_passed_over(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child_that(f"print('a driver chats'); print({WELL!r}); print('[1]'); raise SystemExit('no memory')", monkeypatch)
+    checks = doctor._device_checks("cpu", lab_home)
+    assert len(checks) == len(doctor.DEVICE_CHECKS)
+    assert check_of("speed", checks).detail == "not answered: no memory."
+
+
+def test_a_weak_battery_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    for plugged, percent, ok in ((True, 5.0, True), (False, 60.0, True), (False, 12.0, False)):
+        now = Power(plugged=plugged, percent=percent, seconds=None)
+        monkeypatch.setattr(doctor, "power", lambda now=now: now)
+        found = doctor._check("power", doctor._power, False)
+        assert (found.ok, found.required) == (ok, False)
+        assert f"{percent:.0f}%" in found.detail
+    monkeypatch.setattr(doctor, "power", lambda: None)
+    assert doctor._power() == "no battery"
 
 
 def test_the_table_says_that_something_is_missing(
@@ -85,8 +136,7 @@ def test_illnesses_are_found(lab_home: Path, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr("sys.version_info", (3, 10, 4))
     monkeypatch.setattr("scaling_core.runs.place.PROJECT", tmp_path)
     (tmp_path / "requirements.txt").write_text("numpy<1\nno-such-package>=1\npsutil\n")
-    monkeypatch.setattr(doctor, "_streamlit", lambda: doctor._child("import no_such_module", [], lab_home))
-    monkeypatch.setattr(doctor, "_figures", lambda: doctor._child("print('here')", [], lab_home))
+    monkeypatch.setattr(doctor, "_figures", lambda: doctor._last_word([sys.executable, "-c", "print('here')"]))
     blocked = tmp_path / "file"
     blocked.write_text("a file where the folder should be")
     checks = doctor.examine(quick=True, home=blocked)
@@ -97,9 +147,9 @@ def test_illnesses_are_found(lab_home: Path, monkeypatch: pytest.MonkeyPatch, tm
     assert "numpy is" in packages
     assert "psutil" not in packages
     assert "cannot be made" in check_of("home", checks).detail
-    assert "No module named 'no_such_module'" in check_of("streamlit", checks).detail
+    assert "No module named 'no-such-package'" in check_of("imports", checks).detail
     assert [check.name for check in checks if not check.ok and check.required] == [
-        *("python", "packages", "home", "disk", "streamlit"),
+        *("python", "packages", "home", "disk", "imports"),
     ]
     assert check_of("figures", checks).detail == "here"
 

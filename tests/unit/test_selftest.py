@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from scaling_core.lab import selftest
 from scaling_core.lab.device import Device
 from scaling_core.lab.model import GPT, Block
+from scaling_core.lab.stepper import Stepper
 
 
 def failed(model_class: type[GPT]) -> set[str]:
@@ -105,8 +107,17 @@ def test_an_error_on_the_device_is_a_failed_check_and_not_an_exception() -> None
     assert "command buffer exited" in verdict.detail
 
 
-def test_the_command_prints_a_verdict_and_refuses_an_absent_device(capsys: pytest.CaptureFixture[str]) -> None:
-    assert selftest.main(["--device", "cpu", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["device"] == "cpu"
-    assert selftest.main(["--device", "tpu"]) == 2
-    assert "There is no device" in capsys.readouterr().err
+def test_a_step_whose_gradient_is_not_the_models_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What autograd gives is right; what the step makes of it is one percent off, in one weight and one batch."""
+
+    class Off(Stepper):
+        def state(self) -> dict[str, NDArray[np.float32]]:
+            found = super().state()
+            if self.batch_sequences == 3:
+                found["m.blocks.1.up.weight"] = found["m.blocks.1.up.weight"] * np.float32(1.01)
+            return found
+
+    monkeypatch.setattr(selftest, "Stepper", Off)
+    ok, detail = selftest._gradients(Device("cpu"), GPT)
+    assert not ok
+    assert "deviate by up to 0.01 of their size (blocks.1.up.weight in a step of 3 x 128 tokens)" in detail
