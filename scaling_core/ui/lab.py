@@ -13,12 +13,12 @@ from scaling_core.runs.liveness import ShownState, shown_state
 from scaling_core.runs.rows import SweepRow
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_plan import FLASH, new_ladder
-from scaling_core.ui.lab_sweep import sweep_view
+from scaling_core.ui.lab_sweep import preview, recorded_view, sweep_view
 from scaling_core.ui.page import answer, escape_markdown, section
 from scaling_core.viz.theme import Theme
 
-NEW = "new"
-"""In the address: the view that plans a new ladder."""
+NEW, EXAMPLE = "new", "example"
+"""In the address: the view that plans a new ladder, and the ladder that came with the project."""
 _PICK = "lab.pick"
 _HISTORY = 8
 """Past ladders listed with their results; the chooser has them all."""
@@ -36,22 +36,28 @@ def lab_page(theme: Theme) -> None:
         return
     states = {row.id: shown_state(row, home) for row in rows}
     shown = _asked(rows, states)
-    if rows:
-        _chooser(rows, shown)
+    example = lab_data.recorded()
+    if rows or example is not None:
+        _chooser(rows, shown, example=example is not None)
     if (sentence := st.session_state.pop(FLASH, None)) is not None:
         st.warning(escape_markdown(sentence))
+    if shown == EXAMPLE:
+        recorded_view(theme, home)
+        return
     if shown != NEW:
         sweep_view(theme, home, shown)
         return
     new_ladder(theme, home, rows)
     if rows:
         _history(home, rows, states)
+    elif example is not None:
+        preview(theme, example)
 
 
 def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
     """The sweep that the address names; without one, what trains now; else the view of a new ladder."""
     named = st.query_params.get("sweep")
-    if named == NEW or named in states:
+    if named == NEW or named in states or (named == EXAMPLE and lab_data.recorded() is not None):
         return str(named)
     if named is not None:
         st.session_state[FLASH] = f"There is no ladder {named[:60]!r} here; it may have been deleted."
@@ -63,9 +69,11 @@ def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
     return NEW
 
 
-def _chooser(rows: Sequence[SweepRow], shown: str) -> None:
+def _chooser(rows: Sequence[SweepRow], shown: str, *, example: bool) -> None:
     """A new ladder, or any of the past. Names never change, since the browser keeps the chosen one by its name."""
     names = {NEW: "New ladder", **lab_words.sweep_names(rows)}
+    if example:
+        names[EXAMPLE] = "Example, recorded"
     if st.session_state.get(_PICK) != shown:
         st.session_state[_PICK] = shown
     with st.container(key="lab-chooser"):

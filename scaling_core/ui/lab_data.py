@@ -17,9 +17,10 @@ import streamlit as st
 
 from scaling_core.errors import FitError
 from scaling_core.fit import FitResult
-from scaling_core.runs import results
+from scaling_core.runs import recording, results
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus, summarize
+from scaling_core.runs.results import Counting
 from scaling_core.runs.rows import EventRow, PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
 from scaling_core.viz.lab_frames import CurveBook, trunk_labels
@@ -61,6 +62,26 @@ def snapshot(home: Path, sweep: str) -> Snapshot | None:
             events=tuple(store.events(sweep)),
             curves=curves,
         )
+
+
+def recorded() -> Snapshot | None:
+    """The ladder that came with the project, as it was recorded; None where there is none."""
+    path = recording.EXAMPLE
+    return _recorded(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _recorded(path: str, modified: int) -> Snapshot:
+    seen = recording.read_recording(Path(path))
+    book = CurveBook(trunk_labels(seen.row.plan))
+    book.add(list(seen.curve))
+    return Snapshot(
+        row=seen.row,
+        status=summarize(seen.row, list(seen.runs), seen.curve[-1] if seen.curve else None, "finished"),
+        predictions=seen.predictions,
+        events=seen.events,
+        curves=book.frame(),
+    )
 
 
 def sweeps(home: Path) -> list[SweepRow]:
@@ -132,11 +153,10 @@ def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
 
     The work is done in the background, first with few refits: meanwhile the last law of the same sweep stands in.
     """
-    used = tuple((run.id, run.tokens, run.loss) for run in runs if run.loss is not None and not run.held_out)
     sweep = runs[0].sweep if runs else ""
     latest = _latest_fits()
     for refits in sorted({min(LIVE_BOOTSTRAP, bootstrap), bootstrap}):
-        work = background().ask(("fit", sweep, used, refits), functools.partial(_fit, runs, refits))
+        work = _fitting(runs, refits, "with_head")
         patience(work)
         if not work.done():
             return Fitted(law=latest.get(sweep), reason="The law is being fitted.", pending=True)
@@ -147,6 +167,18 @@ def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
     while len(latest) > MOST_FITS:
         latest.pop(next(iter(latest)), None)
     return Fitted(law=latest[sweep], reason="")
+
+
+def fit_now(runs: Sequence[RunRow], counting: Counting, *, bootstrap: int) -> FitResult | str:
+    """The law in another count of parameters, or why there is none; waits for it the first time."""
+    found: FitResult | str = _fitting(runs, bootstrap, counting).result()
+    return found
+
+
+def _fitting(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> Future[Any]:
+    used = tuple((run.id, run.tokens, run.loss) for run in runs if run.loss is not None and not run.held_out)
+    key = ("fit", runs[0].sweep if runs else "", used, bootstrap, counting)
+    return background().ask(key, functools.partial(_fit, runs, bootstrap, counting))
 
 
 def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:
@@ -165,9 +197,9 @@ def _results_json(home: str, sweep: str, stage: tuple[float, str, int, int], _la
     return json.dumps(found, indent=1, sort_keys=True)
 
 
-def _fit(runs: Sequence[RunRow], bootstrap: int) -> FitResult | str:
+def _fit(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> FitResult | str:
     try:
-        return results.fit_runs(runs, bootstrap=bootstrap)
+        return results.fit_runs(runs, counting=counting, bootstrap=bootstrap)
     except FitError as error:
         return str(error)
 

@@ -9,17 +9,29 @@ from scaling_core.ui.lab_words import STEPS
 from scaling_core.viz.theme import Theme
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, marked: Sequence[bool] = ()) -> str:
-    """An HTML table in the page's style; rows whose mark is true are set in the second accent."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, marked: Sequence[bool] = (), small: bool = False
+) -> str:
+    """An HTML table in the page's style; rows whose mark is true are set in the second accent.
+
+    small: in smaller type, for tables of many columns.
+    """
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     body = []
     for index, row in enumerate(rows):
         name = " class='sl-lab-held'" if index < len(marked) and marked[index] else ""
         body.append(f"<tr{name}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
+    kind = "sl-table sl-lab-small" if small else "sl-table"
     return (
-        f"<div class='sl-scroll'><table class='sl-table'><thead><tr>{head}</tr></thead>"
+        f"<div class='sl-scroll'><table class='{kind}'><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows)
+    return f"<dl class='sl-lab-pairs'>{cells}</dl>"
 
 
 def figure_groups(groups: Iterable[Sequence[tuple[str, str, str]]]) -> str:
@@ -48,6 +60,11 @@ def warnings(sentences: Sequence[str]) -> str:
     return "".join(f"<p class='sl-note sl-warning sl-lab-gap'>{html.escape(one)}</p>" for one in sentences)
 
 
+def plain(sentences: Sequence[str]) -> str:
+    """Paragraphs of small print, one below the other."""
+    return "".join(f"<p class='sl-note sl-lab-gap'>{html.escape(one)}</p>" for one in sentences)
+
+
 def caution(sentences: Sequence[str]) -> str:
     """What a fit cannot say, in one line under the headline; the whole text shows under the pointer."""
     safe = html.escape(" ".join(sentences), quote=True)
@@ -62,6 +79,10 @@ def styles(theme: Theme) -> str:
 .sl-lab-group {{ display: flex; flex-wrap: wrap; gap: .4rem 1.8rem; }}
 .sl-lab-group + .sl-lab-group {{ border-left: 2px solid {theme.border}; padding-left: 1.8rem; }}
 .sl-lab-caution {{ max-width: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+table.sl-lab-small td, table.sl-lab-small th {{ font-size: .82rem; padding-left: .3rem; padding-right: .3rem; }}
+dl.sl-lab-pairs {{ display: grid; grid-template-columns: auto 1fr; gap: .28rem 1.1rem; margin: .2rem 0 0; padding: 0; }}
+.sl-lab-pairs dt {{ margin: 0; padding: 0; font-size: .95rem; color: {theme.muted}; }}
+.sl-lab-pairs dd {{ margin: 0; padding: 0; font-size: .95rem; font-weight: 600; font-variant-numeric: tabular-nums; }}
 .sl-lab-gap {{ margin-bottom: .45rem; }}
 .sl-lab-title {{ margin: .2rem 0 0; color: {theme.muted}; font-size: 1rem; line-height: 1.35; }}
 .sl-lab-title b {{ color: {theme.ink}; font-size: 1.2rem; font-weight: 650; margin-right: .45rem; }}

@@ -85,7 +85,7 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
     The text is read only when the machine is measured, since reading would slow what is being measured.
     """
     if choice.corpus is None:
-        return Refused(sentence="Name a file or a folder to read.")
+        return Refused(sentence=choice.wrong or "Name a file or a folder to read, or a dataset.")
     corpus, at_work = choice.corpus, lab_data.background()
     measure_key = ("measure", str(home), choice.device)
     calibration = calibrations.calibration(home, choice.device)
@@ -99,7 +99,7 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
             return Refused(sentence=lab_words.sentence(failed), key=measure_key)
         calibration = measuring.result()
         at_work.forget(measure_key)
-    corpus_key = ("corpus", str(home), corpus.kind, corpus.path)
+    corpus_key = ("corpus", str(home), corpus)
     reading = at_work.ask(corpus_key, lambda: load_corpus(corpus, home / "corpora"))
     lab_data.patience(reading)
     if not reading.done():

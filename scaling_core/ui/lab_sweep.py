@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import streamlit as st
 from scaling_core.errors import ScalingError
 from scaling_core.fit import FitResult
 from scaling_core.runs import results, supervisor
+from scaling_core.runs.tuning import rate_bowls
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_charts import show_spec
+from scaling_core.ui.lab_closer import closer
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.page import answer, escape_markdown, note, section
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz import lab_frames
 from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
+from scaling_core.viz.lab_rates import bowl_chart
 from scaling_core.viz.theme import Theme
 
 POLL_SECONDS = 1.5
@@ -26,21 +30,35 @@ DELETING = "lab.deleting"
 
 def sweep_view(theme: Theme, home: Path, sweep: str) -> None:
     """Everything about one sweep; looks again every moment while it trains, and only then."""
-    first = lab_data.snapshot(home, sweep)
+    asked = st.session_state.get(DELETING)
+    first = _watch(theme, home, lambda: lab_data.snapshot(home, sweep))
     if first is None:
         st.info("This ladder was deleted. Choose another above, or begin a new one.")
-        return
+    elif asked == sweep:
+        _confirm_delete(home, sweep, sum(run.loss is not None for run in first.status.runs))
+
+
+def recorded_view(theme: Theme, home: Path) -> None:
+    """Everything about the ladder that came with the project, which was trained elsewhere."""
+    _watch(theme, home, lab_data.recorded, recorded=True)
+
+
+def _watch(theme: Theme, home: Path, look: Callable[[], Snapshot | None], *, recorded: bool = False) -> Snapshot | None:
+    """Show what `look` sees and look again while it changes; returns the first, or None where there is none."""
+    first = look()
+    if first is None:
+        return None
     state, pending, asked = first.status.state, _fit(first).pending, st.session_state.get(DELETING)
     fresh = [first]
 
     @st.fragment(run_every=POLL_SECONDS if state == "running" or pending else None)
     def body() -> None:
         try:
-            seen = fresh.pop() if fresh else lab_data.snapshot(home, sweep)
+            seen = fresh.pop() if fresh else look()
             if seen is None:
                 st.rerun()
             fit = _fit(seen)
-            _body(theme, home, seen, fit)
+            _body(theme, home, seen, fit, recorded=recorded)
             # Only now, so that a button pressed in this very moment has been heard.
             settled = state != "running" and fit.pending != pending
             if settled or seen.status.state != state or st.session_state.get(DELETING) != asked:
@@ -49,17 +67,37 @@ def sweep_view(theme: Theme, home: Path, sweep: str) -> None:
             st.error(escape_markdown(lab_words.sentence(error)))
 
     body()
-    if asked == sweep:
-        _confirm_delete(home, sweep, sum(run.loss is not None for run in first.status.runs))
+    return first
+
+
+def preview(theme: Theme, seen: Snapshot) -> None:
+    """What a finished ladder looks like, for someone who has trained none yet."""
+    section("What it looks like when it is done", recorded_words(seen))
+    found = lab_words.scores(seen.predictions, seen.status.runs)
+    _numbers(seen, found)
+    _charts(theme, seen, _fit(seen).law)
+
+
+def recorded_words(seen: Snapshot) -> str:
+    """Where and when a recorded ladder was trained, in a sentence."""
+    row = seen.row
+    day = time.strftime("%d %B %Y", time.gmtime(row.created_at)).lstrip("0")
+    return (
+        f"A recording: trained on {day} in {format_duration(seen.status.seconds)} on {_machine(seen)}, torch "
+        f"{row.machine.get('torch', 'unknown')}, Scaling Lab {row.machine.get('version', 'unknown')}, text "
+        f"{row.corpus.get('name', 'unknown')} ({str(row.corpus.get('hash', ''))[:12]}). Nothing of it was trained here."
+    )
 
 
 def _fit(seen: Snapshot) -> Fitted:
-    """The law so far; once nothing more arrives, with as many refits as the downloads have."""
+    """The law so far; once nothing more arrives, with as many refits as the downloads have. Rates have no law."""
+    if seen.row.plan.spec.tunes:
+        return Fitted(law=None, reason="A sweep of rates looks for the best rate of each size, and is not fitted.")
     bootstrap = lab_data.LIVE_BOOTSTRAP if seen.status.state == "running" else results.BOOTSTRAP
     return lab_data.fitted(seen.status.runs, bootstrap=bootstrap)
 
 
-def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
+def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted, *, recorded: bool) -> None:
     status, plan = seen.status, seen.row.plan
     found = lab_words.scores(seen.predictions, status.runs)
     opening = lab_words.headline(seen.row, status, found)
@@ -67,10 +105,15 @@ def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
     with st.container(key="lab-caution"):  # always there, so that what follows keeps its place when it fills
         if fit.law is not None and fit.law.warnings:
             st.html(lab_html.caution(fit.law.warnings))
-    _controls(home, seen, fit)
+    if recorded:
+        note(recorded_words(seen))
+    else:
+        _controls(home, seen, fit)
     _numbers(seen, found)
     _charts(theme, seen, fit.law)
-    _law(fit)
+    if not plan.spec.tunes:
+        _law(fit)
+    closer(theme, home, seen, fit)
     section("Every run", "Orange rows were never part of the fit: predicted first, then measured.")
     marked = [run.held_out for run in status.runs]
     st.html(lab_html.table(lab_words.RUN_COLUMNS, lab_words.run_rows(plan, status.runs, found), marked=marked))
@@ -155,7 +198,10 @@ def _numbers(seen: Snapshot, found: list[lab_words.Score]) -> None:
 
 
 def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
-    """Learning on the left, the law on the right; both keep their specification from poll to poll."""
+    """Learning on the left, the law (or the bowls of a sweep of rates) on the right.
+
+    Learning and law keep their specification from poll to poll.
+    """
     plan, curves = seen.row.plan, seen.curves
     points = lab_frames.point_frame(seen.status.runs, plan)
     foretold = lab_frames.prediction_frame(seen.predictions, seen.status.runs, plan)
@@ -169,6 +215,9 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
             alt="Training loss of every size over tokens, falling; dots mark the measured cooled ends.",
         )
     with right:
+        if plan.spec.tunes:
+            _bowls(theme, seen)
+            return
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.html(lab_html.chart_title("The law", "dots fitted, diamonds predicted"), width="content")
             st.segmented_control(
@@ -190,6 +239,22 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
             key=f"law-{against}",
             alt="Measured losses with the fitted law and its band; the largest size as predicted and as measured.",
         )
+
+
+def _bowls(theme: Theme, seen: Snapshot) -> None:
+    """Loss over the rate for each size, as far as it is measured."""
+    st.html(lab_html.chart_title("The rate", "a bowl a size; a diamond is its best rate, a ring a best at the edge"))
+    bowls = rate_bowls(seen.row.plan, seen.status.runs)
+    if not bowls:
+        note("A bowl needs two measured rates of one size: none has them yet.")
+        return
+    spec = bowl_chart(seen.row.plan, bowls, theme)
+    show_spec(
+        {name: value for name, value in spec.spec().items() if name not in ("width", "height")},
+        dict(spec.data),
+        key="bowls",
+        alt="Loss above the least of each size over the peak rate: a bowl for each size.",
+    )
 
 
 def _law(found: Fitted) -> None:

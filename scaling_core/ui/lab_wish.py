@@ -6,19 +6,24 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from scaling_core.lab.options import Wish
+from scaling_core.errors import InputError
+from scaling_core.lab.known_texts import ORACLE, list_choices
+from scaling_core.lab.options import Wish, parse_corpus
 from scaling_core.lab.spec import CorpusSpec, Mode
 from scaling_core.ui import lab_words
 from scaling_core.ui.page import note
 
+PATH, OTHER = "path", "other"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """What the controls say; `corpus` is None while a path is missing."""
+    """What the controls say; `corpus` is None while a path is missing, or where `wrong` says what is wrong with it."""
 
     device: str
     corpus: CorpusSpec | None
     wish: Wish
+    wrong: str | None = None
 
     @property
     def mode(self) -> Mode:
@@ -34,30 +39,53 @@ def choices(rate_sweeps: dict[str, str]) -> Choice:
     device = st.selectbox(
         "Device", list(lab_words.DEVICES), format_func=lambda name: lab_words.DEVICES[name], key="lab.device"
     )
-    corpus = _text()
+    try:
+        corpus, wrong = _text(), None
+    except InputError as error:
+        corpus, wrong = None, str(error)
     with st.expander("Your own settings"):
         wish = _own(mode, rate_sweeps)
-    return Choice(device=device, corpus=corpus, wish=wish)
+    return Choice(device=device, corpus=corpus, wish=wish, wrong=wrong)
 
 
 def _text() -> CorpusSpec | None:
-    kind = st.radio(
+    known = {one.word: one.title for one in list_choices()}
+    word = st.selectbox(
         "Text",
-        ["stdlib", "path"],
-        format_func={"stdlib": "Python's standard library", "path": "A file or folder"}.get,
-        horizontal=True,
+        [*known, PATH, OTHER],
+        format_func=lambda word: {**known, PATH: "A file or folder", OTHER: "Another dataset of Hugging Face"}[word],
         key="lab.corpus",
         help="The standard library's source is on every machine that runs this, so nothing is downloaded. "
         "A file or folder of your own is only ever read.",
     )
-    if kind == "stdlib":
-        return CorpusSpec()
-    path = st.text_input(
-        "Path", key="lab.path", placeholder="/Users/me/texts", max_chars=1024, autocomplete="off",
-        help="A text file, or a folder whose text files are read, subfolders too.",
-    )  # fmt: skip
-    cleaned = (path or "").strip()
-    return CorpusSpec(kind="path", path=cleaned) if cleaned else None
+    about = next((one for one in list_choices() if one.word == word), None)
+    words: str | None = word
+    if about is not None:
+        needs = " Downloaded once, up to 256 MB, and kept." if about.dataset else ""
+        note(about.about + needs)
+    elif word == PATH:
+        words = _line("lab.path", "Path", "/Users/me/texts", "A text file, or a folder whose text files are read.")
+    else:
+        words = _line(
+            "lab.dataset", "Dataset", "OWNER/NAME", "With a configuration and a field: OWNER/NAME:CONFIG:FIELD"
+        )
+        words = words and f"hf:{words}"
+    kind = "bytes"
+    if word != ORACLE.word:
+        kind = st.radio(
+            "Tokens", ["bytes", "bpe"], format_func={"bytes": "Bytes", "bpe": "BPE"}.get, horizontal=True,
+            key="lab.tokens", help="BPE: a vocabulary trained on the text itself. It makes the smallest models mostly "
+            "embedding; losses are then compared in bits per byte.",
+        )  # fmt: skip
+    vocab = "1024"
+    if kind == "bpe":
+        vocab = st.selectbox("Vocabulary", ["512", "1024", "2048", "4096"], index=1, key="lab.vocab")
+    return None if not words else parse_corpus(words, f"bpe-{vocab}" if kind == "bpe" else None)
+
+
+def _line(key: str, label: str, placeholder: str, help: str) -> str | None:
+    text = st.text_input(label, key=key, placeholder=placeholder, max_chars=1024, autocomplete="off", help=help)
+    return (text or "").strip() or None
 
 
 def _own(mode: Mode, rate_sweeps: dict[str, str]) -> Wish:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scaling_core.errors import ScalingError
-from scaling_core.lab.records import Plan, LinePlan
+from scaling_core.errors import FitError, ScalingError
+from scaling_core.lab.records import LinePlan, Plan
 from scaling_core.lab.spec import Mode
 from scaling_core.runs.liveness import ShownState
 from scaling_core.runs.progress import SweepStatus
 from scaling_core.runs.rows import PredictionRow, RunRow, SweepRow
+from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.units import format_bytes, format_duration, format_flops, format_loss, format_quantity
 from scaling_core.viz.lab_frames import rung_label
 
@@ -119,8 +120,8 @@ def clock(at: float, *, seconds: bool = False, now: float | None = None) -> str:
 
 
 def sweep_name(row: SweepRow) -> str:
-    """A ladder in a few words that never change: Live · CPU · 14:03:22."""
-    mode = MODES[row.plan.spec.mode][0].split(",")[0]
+    """A ladder in a few words that never change: Live · CPU · 14:03:22; Rates for a sweep of rates."""
+    mode = "Rates" if row.plan.spec.tunes else MODES[row.plan.spec.mode][0].split(",")[0]
     return f"{mode} · {DEVICE_NAMES[row.plan.spec.device]} · {clock(row.created_at, seconds=True)}"
 
 
@@ -137,6 +138,7 @@ def headline(row: SweepRow, status: SweepStatus, found: Sequence[Score]) -> Head
     mode = MODES[spec.mode][0].split(",")[0]
     text = str(row.corpus.get("name") or "local text")
     named = "Smoke ladder, too short for a law" if spec.mode == "smoke" else f"{mode} ladder"
+    named = "Sweep of rates" if spec.tunes else named
     question = f"{named} · {DEVICE_NAMES[spec.device]} · {text} · started {clock(row.created_at)}"
     done, all_runs = sum(run.loss is not None for run in status.runs), len(status.runs)
     of_runs = f"{done} of {all_runs} runs"
@@ -166,11 +168,13 @@ def headline(row: SweepRow, status: SweepStatus, found: Sequence[Score]) -> Head
     if score is not None:
         sentence = f"Predicted: {format_loss(score.prediction.loss)}. Now the largest size is trained to see."
         return Headline(question=question, sentence=sentence, detail=_held_out(score))
+    if spec.tunes:
+        return _of_rates(question, row, status, of_runs)
     if status.state == "finished":
         return Headline(question=question, sentence=f"Finished: {of_runs} measured.", detail=row.message or "")
     size = current_size(row.plan, status)
     left = sum(run.state in ("waiting", "running") and not run.held_out for run in status.runs)
-    if not left:
+    if not left and spec.held_out:
         return Headline(question=question, sentence=f"{done} runs measured: now the largest size is predicted.")
     if size is None:
         sentence = f"{of_runs} measured: preparing the next size." if done else "Preparing the text and the device."
@@ -179,7 +183,31 @@ def headline(row: SweepRow, status: SweepStatus, found: Sequence[Score]) -> Head
     return Headline(
         question=question,
         sentence=sentence,
-        detail=f"{left} more to fit; then the largest size is predicted before it is trained.",
+        detail=f"{left} more to fit"
+        + ("; then the largest size is predicted before it is trained." if spec.held_out else "; nothing is held out."),
+    )
+
+
+def _of_rates(question: str, row: SweepRow, status: SweepStatus, of_runs: str) -> Headline:
+    """A sweep of rates: the law it found, or how far it is."""
+    if status.state != "finished":
+        size = current_size(row.plan, status)
+        now = "Preparing the next rate" if size is None else f"Training {size} parameters"
+        return Headline(
+            question=question,
+            sentence=f"{now}: {of_runs} measured.",
+            detail="Each size is trained at several rates; its least loss says which rate is best.",
+        )
+    try:
+        law = rate_law(rate_bowls(row.plan, status.runs))
+    except FitError as error:
+        return Headline(question=question, sentence=f"Finished: {of_runs} measured, and no law for the rate.",
+                        detail=str(error))  # fmt: skip
+    power = f"{law.exponent:.2f}".replace("-", "\u2212")
+    return Headline(
+        question=question,
+        sentence=f"The best rate is {law.coefficient:.2g} at 100K parameters and changes as N to the {power}.",
+        detail=f"{law.note} A new ladder can take its rates from here.",
     )
 
 
@@ -211,7 +239,7 @@ def current_size(plan: Plan, status: SweepStatus) -> str | None:
 def _held_out(score: Score) -> str:
     row = score.prediction
     return (
-        f"{format_quantity(row.params)} parameters on {format_quantity(row.tokens)} bytes, never part of the fit; "
+        f"{format_quantity(row.params)} parameters on {format_quantity(row.tokens)} tokens, never part of the fit; "
         f"predicted from {len(row.fitted_runs)} smaller runs at {clock(row.made_at, seconds=True)}."
     )
 

@@ -45,15 +45,16 @@ def sign(name: str) -> str:
     return SIGNS.get(name, name)
 
 
-def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme) -> Figure:
+def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme, *, noise: float | None = None) -> Figure:
     """By how many percent each run lies above the law, against N, D or C; the runs farthest off are named.
 
-    The shaded band is two robust spreads on either side. What lies far beyond it stands at the edge, as a triangle with
-    its value, so that the other runs can be seen.
+    The shaded band is two robust spreads on either side, or `noise` percent where the noise is known. What lies far
+    beyond it stands at the edge, as a triangle with its value, so that the other runs can be seen.
     """
     frame = runs_frame(result, shown, theme)
     runs = frame.assign(x=frame[against], off=100.0 * frame.off)
-    band = max(2.0 * 1.4826 * float(np.median(np.abs(runs.off[runs.kind == "fitted"]))), LEAST_BAND)
+    spread = 2.0 * 1.4826 * float(np.median(np.abs(runs.off[runs.kind == "fitted"])))
+    band = max(spread if noise is None else noise, LEAST_BAND)
     near = runs.off[runs.kind.isin(("fitted", "held out"))]
     limit = max(2.5 * band, 1.1 * float(near.abs().max()))
     x_domain = log_domain(runs.x.to_list())

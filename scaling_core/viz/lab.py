@@ -6,6 +6,7 @@ the tables of `lab_frames` that it reads, so it is built once for a plan and a t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -14,12 +15,14 @@ import altair as alt
 import numpy as np
 
 from scaling_core.lab.records import Plan
+from scaling_core.lab.spec import BYTES_VOCAB
 from scaling_core.viz import axes
 from scaling_core.viz.lab_frames import Against, horizon_label, plan_frame, rung_label, size_domain
 from scaling_core.viz.theme import Theme, mix, themed
 
-LOSS = "Loss, nats per byte"
-LOSS_TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+LOSS_TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+COARSE_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+MOST_TICKS = 10
 HIGHEST_LOSS = 4.0
 """Where the picture of learning begins: a guess among 256 bytes costs ln 256 = 5.5 and is left within seconds."""
 NARROWEST = 0.4
@@ -39,6 +42,23 @@ def rung_colours(plan: Plan, theme: Theme) -> dict[str, str]:
         below = min(int(step), len(theme.sequential) - 2)
         chosen[label] = mix(theme.sequential[below], theme.sequential[below + 1], float(step) - below)
     return {label: chosen.get(label, theme.accent_2) for label in map(rung_label, plan.sizes)}
+
+
+def loss_title(plan: Plan) -> str:
+    """What a loss axis is called: nats per byte where tokens are bytes, else per token."""
+    return f"Loss, nats per {'byte' if plan.spec.vocab_size == BYTES_VOCAB else 'token'}"
+
+
+def highest_loss(plan: Plan) -> float:
+    """Where the picture of learning begins, in nats: `HIGHEST_LOSS` for bytes, the same share of ln V for others."""
+    share = math.log(plan.spec.vocab_size) / math.log(BYTES_VOCAB)
+    return HIGHEST_LOSS if share == 1.0 else round(HIGHEST_LOSS * share, 2)
+
+
+def loss_ticks(domain: axes.Domain) -> list[float]:
+    """Round losses within a logarithmic domain, far enough apart to be read."""
+    inside = [tick for tick in LOSS_TICKS if domain[0] <= tick <= domain[1]]
+    return inside if len(inside) <= MOST_TICKS else [tick for tick in inside if tick in COARSE_TICKS]
 
 
 def loss_floor(losses: Iterable[float]) -> float:
@@ -103,8 +123,8 @@ def learning_chart(plan: Plan, theme: Theme, *, floor: float, height: int | None
     x = axes.log_x("tokens", "Training tokens D", domain)
     y = alt.Y(
         "loss:Q",
-        scale=alt.Scale(type="log", domain=[floor, HIGHEST_LOSS], nice=False),
-        axis=axes.axis(LOSS, "loss", [tick for tick in LOSS_TICKS if floor <= tick <= HIGHEST_LOSS]),
+        scale=alt.Scale(type="log", domain=[floor, highest_loss(plan)], nice=False),
+        axis=axes.axis(loss_title(plan), "loss", loss_ticks((floor, highest_loss(plan)))),
     )
     colour = _colour("label", rung_colours(plan, theme))
     tips = [
@@ -149,7 +169,8 @@ def law_chart(
         wide, title = size_domain(plan), "Parameters N"
         field, lines = "params", dict.fromkeys(map(horizon_label, plan.spec.horizons), theme.accent)
     x, x_of_law = axes.log_x(field, title, wide, kind), axes.log_x("x", title, wide, kind)
-    y, y_low = axes.linear_y("loss", LOSS, domain, "loss"), axes.linear_y("low", LOSS, domain, "loss")
+    loss = loss_title(plan)
+    y, y_low = axes.linear_y("loss", loss, domain, "loss"), axes.linear_y("low", loss, domain, "loss")
     law = alt.Chart(alt.NamedData(name="law")).encode(x=x_of_law, detail="line:N")
     band = law.mark_area(clip=True).encode(
         y=y_low,

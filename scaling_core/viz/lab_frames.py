@@ -10,7 +10,7 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.fit import FitResult, predict
-from scaling_core.lab.records import Plan, LinePlan
+from scaling_core.lab.records import LinePlan, Plan
 from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain
@@ -69,8 +69,8 @@ def trunk_labels(plan: Plan) -> dict[str, str]:
 class CurveBook:
     """Learning curves of one sweep as they arrive: add rows once, ask for the thinned frame as often as one likes.
 
-    labels: name of each trunk, as `trunk_labels` gives them. A row replaces an earlier one of the same track and step,
-    so points taken back and trained again count once.
+    labels: name of each trunk, as `trunk_labels` gives them; a branch is named after its trunk and horizon. A row
+    replaces an earlier one of the same track and step, so points taken back and trained again count once.
     `last` is the highest `seq` seen, from which the next reading goes on.
     """
 
@@ -78,7 +78,7 @@ class CurveBook:
         self.last = -1
         self._most = most
         self._labels = dict(labels)
-        self._tracks: dict[str, dict[int, tuple[float, float, float]]] = {}
+        self._tracks: dict[str, dict[int, tuple[float, ...]]] = {}
         self._thinned: dict[str, pd.DataFrame] = {}
 
     def add(self, rows: Iterable[CurveRow]) -> None:
@@ -86,26 +86,47 @@ class CurveBook:
         for row in rows:
             self.last = max(self.last, row.seq)
             loss = row.validation_loss if row.train_loss is None else row.train_loss
-            if loss is not None and row.tokens > 0 and row.track.split("-")[0] in self._labels:
-                self._tracks.setdefault(row.track, {})[row.step] = (float(row.tokens), float(row.flops), float(loss))
+            if loss is not None and row.tokens > 0 and trunk_of(row.track, self._labels) is not None:
+                self._tracks.setdefault(row.track, {})[row.step] = (
+                    *(float(row.tokens), float(row.flops), float(loss), float(row.step)),
+                    *(float(row.tokens_per_second), float(row.memory_bytes)),
+                )
                 self._thinned.pop(row.track, None)
 
     def frame(self) -> pd.DataFrame:
-        """Columns track, label, tokens, flops, loss, branch; at most `most` rows a track, sorted by tokens in it."""
+        """At most `most` rows a track, sorted by tokens in it.
+
+        Columns: track, trunk (its own track, or that which a branch left), label, tokens, flops, loss, step,
+        tokens_per_second, memory_bytes, branch.
+        """
         for track, steps in self._tracks.items():
             if track not in self._thinned:
                 values = thin(np.array(list(steps.values())), self._most)
-                part = pd.DataFrame(values, columns=["tokens", "flops", "loss"])
-                label = self._labels[track.split("-")[0]]
-                self._thinned[track] = part.assign(track=track, label=label, branch="-" in track)
-        columns = ["track", "label", "tokens", "flops", "loss", "branch"]
+                part = pd.DataFrame(values, columns=list(_NUMBERS))
+                trunk = trunk_of(track, self._labels) or track
+                self._thinned[track] = part.assign(
+                    track=track, trunk=trunk, label=self._labels[trunk], branch=track != trunk
+                )
         if not self._thinned:
-            return _typed([], ("track", "label"), ("tokens", "flops", "loss"), ("branch",))
-        return pd.concat([self._thinned[track] for track in self._tracks], ignore_index=True)[columns]
+            return _typed([], ("track", "trunk", "label"), _NUMBERS, ("branch",))
+        return pd.concat([self._thinned[track] for track in self._tracks], ignore_index=True)[
+            ["track", "trunk", "label", *_NUMBERS, "branch"]
+        ]
+
+
+_NUMBERS = ("tokens", "flops", "loss", "step", "tokens_per_second", "memory_bytes")
+
+
+def trunk_of(track: str, trunks: Mapping[str, str]) -> str | None:
+    """The trunk that a track is or has left, r3-s1 of r3-s1-h20; None for a track of no known line."""
+    if track in trunks:
+        return track
+    trunk, mark, _ = track.rpartition("-h")
+    return trunk if mark and trunk in trunks else None
 
 
 def thin(values: FloatArray, most: int) -> FloatArray:
-    """Rows of shape (n, 3), tokens first, sorted by tokens and averaged in `most` bins or fewer; the last stays put.
+    """Rows (n, m), tokens and FLOP first, sorted by tokens and averaged in `most` bins or fewer; the last stays put.
 
     Bins have equal width in log tokens, which is what a logarithmic axis can show, and are wide enough that what is
     drawn is the course of the loss and not the noise of single batches.
@@ -215,21 +236,19 @@ def name_frame(law: pd.DataFrame, against: Against) -> pd.DataFrame:
     lines = {str(name): part for name, part in law.groupby("line", sort=False)}
     if against == "size":
         return pd.concat([part.iloc[[0]] for part in lines.values()], ignore_index=True)
+    shapes = {name: (np.log(part["x"].to_numpy()), part["loss"].to_numpy()) for name, part in lines.items()}
     chosen = []
     for name, part in lines.items():
-        others = [other for key, other in lines.items() if key != name]
-        chosen.append(max((part.iloc[[-1]], part.iloc[[0]]), key=lambda end: _clearance(end, others)))
+        others = [shape for key, shape in shapes.items() if key != name]
+        last = _clearance(shapes[name], -1, others) >= _clearance(shapes[name], 0, others)
+        chosen.append(part.iloc[[-1 if last else 0]])
     return pd.concat(chosen, ignore_index=True)
 
 
-def _clearance(end: pd.DataFrame, others: Sequence[pd.DataFrame]) -> float:
-    """How far one point lies above the nearest line that passes it, in nats; 0.5 where none does."""
-    x, loss = float(end["x"].iloc[0]), float(end["loss"].iloc[0])
-    gaps = [
-        loss - float(np.interp(np.log(x), np.log(other["x"]), other["loss"]))
-        for other in others
-        if other["x"].iloc[0] <= x <= other["x"].iloc[-1]
-    ]
+def _clearance(line: tuple[FloatArray, FloatArray], end: int, others: Sequence[tuple[FloatArray, FloatArray]]) -> float:
+    """How far one end of a line (ln x, loss) lies above the nearest line that passes, in nats; 0.5 where none does."""
+    x, loss = line[0][end], line[1][end]
+    gaps = [float(loss - np.interp(x, *other)) for other in others if other[0][0] <= x <= other[0][-1]]
     return min(gaps, default=0.5)
 
 
