@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from scaling_core.errors import CorpusError
 
+Tokens = NDArray[np.uint8] | NDArray[np.uint16]
+"""Token ids: of bytes, or of a larger vocabulary."""
+
 _ROUNDS = 6
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -42,9 +45,9 @@ def permute(index: NDArray[np.int64], n: int, *, seed: int, epoch: int) -> NDArr
 
 
 class BatchOrder:
-    """The batches of one rung. text: bytes (n,). Raises CorpusError when the text has less than two windows."""
+    """The batches of one rung. text: token ids (n,). Raises CorpusError when the text has less than two windows."""
 
-    def __init__(self, text: NDArray[np.uint8], *, context: int, batch_sequences: int, seed: int) -> None:
+    def __init__(self, text: Tokens, *, context: int, batch_sequences: int, seed: int) -> None:
         self.context = context
         self.batch_sequences = batch_sequences
         self.seed = seed
@@ -69,7 +72,7 @@ class BatchOrder:
             out[here] = order * self.context + offset
         return out.reshape(steps, self.batch_sequences)
 
-    def tokens(self, first_step: int, steps: int) -> NDArray[np.uint8]:
+    def tokens(self, first_step: int, steps: int) -> Tokens:
         """The windows themselves, shape (steps, batch_sequences, context + 1): inputs, and targets one further."""
         return np.ascontiguousarray(self._views[self.starts(first_step, steps)])
 
@@ -82,10 +85,11 @@ class BatchOrder:
         return tokens / (self.windows * self.context)
 
 
-def validation_set(text: NDArray[np.uint8], *, context: int, windows: int) -> NDArray[np.uint8]:
+def validation_set(text: Tokens, *, context: int, windows: int) -> Tokens:
     """The fixed validation windows, shape (at most `windows`, context + 1), spread evenly over the text.
 
-    No randomness: the same for every rung, seed and resumption. Raises CorpusError when the text holds fewer than 8.
+    Token ids of the type of the text. No randomness: the same for every rung, seed and resumption. Raises CorpusError
+    when the text holds fewer than 8.
     """
     possible = (text.size - 1) // context
     if possible < 8:

@@ -134,8 +134,8 @@ class _Sweep:
         import torch
 
         from scaling_core.lab import selftest
-        from scaling_core.lab.device import resolve
-        from scaling_core.lab.train import Stopped, explain
+        from scaling_core.lab.bench import Stopped
+        from scaling_core.lab.device import explain, resolve
 
         measured = calibration(self.home, self.plan.spec.device)
         device = resolve(self.plan.spec.device, chunk_tokens=measured.micro_tokens if measured else None)
@@ -183,9 +183,10 @@ class _Sweep:
     def _train(self, corpus: Corpus, device: Device) -> None:
         from scaling_core.lab import rules
         from scaling_core.lab.batches import validation_set
+        from scaling_core.lab.bench import Bench
         from scaling_core.lab.foresee import register_predictions
         from scaling_core.lab.journal import Diverged, Journal
-        from scaling_core.lab.train import Bench, LineTraining
+        from scaling_core.lab.train import LineTraining
 
         spec = self.plan.spec
         journal = Journal(self.store, spec.id)
@@ -235,7 +236,7 @@ class _Sweep:
 
     def _say_epochs(self, journal: Journal, corpus: Corpus) -> None:
         largest = max(run.tokens for run in self.plan.runs)
-        epochs = largest / max(1, corpus.train_bytes)
+        epochs = largest / max(1, corpus.train_tokens)
         if epochs > 4 and not self.store.events(self.plan.spec.id):
             journal.event(
                 "warning",

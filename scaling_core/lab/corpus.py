@@ -1,7 +1,7 @@
-"""The text that a ladder is trained on: found, checked, split into train and validation, and kept as two byte files.
+"""The text that a ladder is trained on: found, checked, split into train and validation, and kept as two token files.
 
-Tokens are bytes. A source is only ever read. What was built from it lies under the cache folder by the hash of
-its content, so that a sweep can be resumed even when its source has changed since. Knows no torch.
+A source is only ever read. What was built from it lies under the cache folder by the hash of its content, so that a
+sweep can be resumed even when its source has changed since. Knows no torch.
 """
 
 from __future__ import annotations
@@ -9,101 +9,107 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
-import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scaling_core.errors import CorpusError
+from scaling_core.lab import hub
+from scaling_core.lab.corpus_spec import CorpusSpec
+from scaling_core.lab.duplicates import without_near_copies
+from scaling_core.lab.oracle import OracleSpec, entropy_rate, generate
+from scaling_core.lab.packing import (
+    HALVES,
+    TOKENIZER_FILE,
+    Half,
+    encode_halves,
+    workplace,
+    write_bytes,
+    write_ids,
+    write_text,
+)
 from scaling_core.lab.sources import Document, Listing, contents, list_folder, list_single, list_stdlib
-from scaling_core.lab.spec import CorpusSpec
+from scaling_core.lab.tokens import Vocabulary, train_bpe
 
-SEPARATOR = 0
-"""Byte after every document; a text that contains it is not text."""
 MINIMUM_BYTES = 100_000
 VALIDATION_SHARE = 0.07
 """Aim for the share of bytes set aside; what comes out lies between 5% and 10%."""
-FORMAT = 1
-"""Version of the layout of the cache and of the split; part of the hash."""
+FORMAT = 2
+"""Version of the layout of the cache, of what is left out and of the split; part of the hash."""
+_Built = tuple[str, str, str]
+"""Hash, name and note of a corpus that was built."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Corpus:
-    """A text ready for training. train, validation: bytes (n,), read-only maps of files.
+    """A text ready for training. train, validation: token ids (n,), uint8 for bytes and else uint16, read-only maps.
 
-    hash: SHA-256 over both halves. n_files: documents after exact duplicates are dropped. note: what was
-    skipped or cut, in a sentence, or "".
+    hash: SHA-256 over both halves and the vocabulary. n_files: documents after copies and near copies are dropped.
+    train_bytes, validation_bytes: bytes of text, separators included. bytes_per_token: of the validation half; a loss
+    of x nats per token is x / (ln 2 bytes_per_token) bits per byte. An oracle has no text: its bytes are those of its
+    file, two for each token. entropy: exact entropy rate in nats per token, of an oracle only. tokens: how a person
+    names them, as `bytes`, `BPE 1024` or `oracle`. note: what was skipped or cut, in a sentence, or "".
     """
 
-    train: NDArray[np.uint8]
-    validation: NDArray[np.uint8]
+    train: NDArray[np.uint8] | NDArray[np.uint16]
+    validation: NDArray[np.uint8] | NDArray[np.uint16]
     hash: str
     name: str
     n_files: int
     train_bytes: int
     validation_bytes: int
+    train_tokens: int
+    validation_tokens: int
+    vocab_size: int
+    bytes_per_token: float
+    entropy: float | None
+    tokens: str
     note: str
+
+    def bits_per_byte(self, loss: float) -> float:
+        """A loss in nats per token as bits per byte of text: loss / (ln 2 * bytes per token)."""
+        return loss / (math.log(2.0) * self.bytes_per_token)
 
     def to_dict(self) -> dict[str, Any]:
         """What is stored with a sweep: everything but the text."""
-        return {
-            "name": self.name,
-            "hash": self.hash,
-            "n_files": self.n_files,
-            "train_bytes": self.train_bytes,
-            "validation_bytes": self.validation_bytes,
-            "note": self.note,
-        }
+        names = ("name", "hash", "n_files", "train_bytes", "validation_bytes", "train_tokens", "validation_tokens")
+        more = ("vocab_size", "bytes_per_token", "entropy", "tokens", "note")
+        return {name: getattr(self, name) for name in (*names, *more)}
 
 
 def load_corpus(spec: CorpusSpec, cache_dir: Path) -> Corpus:
     """Read the source that `spec` names, or the cache where the source has not changed (path, size, time of files).
 
     Raises CorpusError, in one sentence, for a source that is missing, unreadable, empty, binary or smaller than
-    `MINIMUM_BYTES`, and for a cache folder that cannot be written.
+    `MINIMUM_BYTES`, for a dataset that cannot be reached or needs a package, and for a cache that cannot be written.
     """
-    listing = _listing(spec)
-    key = _fingerprint(listing)
-    known = cache_dir / f"source-{key}.json"
+    needed = 4 * MINIMUM_BYTES
     try:
-        cached = load_cached(json.loads(known.read_text())["hash"], cache_dir)
-        if cached is not None:
-            return cached
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    documents, skipped = contents(listing)
-    size = sum(document.size for document in documents)
-    if not documents or size == 0:
-        raise CorpusError(
-            f"The text {listing.shown} holds nothing to train on{_because(skipped)}; choose a text file, or a folder "
-            f"with text files, of at least {MINIMUM_BYTES:,} bytes."
-        )
-    if size < MINIMUM_BYTES:
-        raise CorpusError(
-            f"The text {listing.shown} has {size:,} bytes{_because(skipped)}, but a ladder needs at least "
-            f"{MINIMUM_BYTES:,}; choose a longer text."
-        )
-    note = "; ".join((*listing.notes, *skipped))
-    try:
-        digest = _build(documents, listing.name, note, cache_dir)
-        _write_text(known, json.dumps({"hash": digest}))
+        if spec.oracle is not None:
+            oracle = spec.oracle
+            needed = 2 * (oracle.tokens + oracle.validation_tokens)
+            return _load(spec, json.dumps(asdict(oracle)), cache_dir, lambda: _build_oracle(oracle, cache_dir))
+        if spec.kind == "huggingface":
+            needed = 2 * spec.cap_bytes
+            source = hub.source_key(spec)
+            return _load(spec, source, cache_dir, lambda: _build(hub.list_dataset(spec, cache_dir), spec, cache_dir))
+        listing = _listing(spec)
+        needed = 2 * sum(file.size for file in listing.files)
+        return _load(spec, _fingerprint(listing), cache_dir, lambda: _build(listing, spec, cache_dir))
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise CorpusError(
-            f"The text was read, but its copy for training could not be written to {cache_dir} ({reason}); "
-            f"make room there, {2 * size:,} bytes."
+            f"The copy of the text for training could not be written to {cache_dir} ({reason}); "
+            f"make room there, {max(needed, 4 * MINIMUM_BYTES):,} bytes."
         ) from error
-    built = load_cached(digest, cache_dir)
-    if built is None:
-        raise CorpusError(f"The copy of the text under {cache_dir} vanished while it was opened; start again.")
-    return built
 
 
 def load_cached(digest: str, cache_dir: Path) -> Corpus | None:
@@ -111,37 +117,20 @@ def load_cached(digest: str, cache_dir: Path) -> Corpus | None:
     folder = cache_dir / digest
     try:
         about = json.loads((folder / "corpus.json").read_text())
-        halves = [np.memmap(folder / f"{half}.bin", dtype=np.uint8, mode="r") for half in ("train", "validation")]
+        kind = np.uint8 if about["tokens"] == "bytes" else np.dtype("<u2")
+        halves = [np.memmap(folder / f"{half}.bin", dtype=kind, mode="r") for half in HALVES]
         corpus = Corpus(train=halves[0], validation=halves[1], **about)
-    except (OSError, ValueError, TypeError):
+        if about["tokens"].startswith("BPE"):
+            load_vocabulary(digest, cache_dir)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, CorpusError):
         return None
-    whole = corpus.hash == digest and corpus.train.size == corpus.train_bytes
-    return corpus if whole and corpus.validation.size == corpus.validation_bytes else None
+    whole = corpus.hash == digest and corpus.train.size == corpus.train_tokens
+    return corpus if whole and corpus.validation.size == corpus.validation_tokens else None
 
 
-def _listing(spec: CorpusSpec) -> Listing:
-    if spec.kind == "stdlib":
-        return list_stdlib(name=f"Python {platform.python_version()} standard library")
-    path = Path(str(spec.path)).expanduser()
-    try:
-        real = path.resolve(strict=True)
-    except FileNotFoundError as error:
-        raise CorpusError(f"There is no file or folder {path}; check the path of the text.") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CorpusError(
-            f"The path {str(path)[:200]!r} cannot be followed ({error}); check the path of the text."
-        ) from error
-    return list_folder(real) if real.is_dir() else list_single(real)
-
-
-def _fingerprint(listing: Listing) -> str:
-    lines = [f"{FORMAT} {listing.name}"]
-    lines += [f"{file.relative}\0{file.size}\0{file.modified}" for file in listing.files]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def _because(skipped: tuple[str, ...]) -> str:
-    return f" ({'; '.join(skipped)})" if skipped else ""
+def load_vocabulary(digest: str, cache_dir: Path) -> Vocabulary:
+    """The BPE vocabulary of a cached corpus; raises OSError where there is none and CorpusError where it is torn."""
+    return Vocabulary.from_json((cache_dir / digest / TOKENIZER_FILE).read_text())
 
 
 def choose_validation(documents: tuple[Document, ...]) -> frozenset[int] | None:
@@ -171,82 +160,126 @@ def choose_validation(documents: tuple[Document, ...]) -> frozenset[int] | None:
     return frozenset(taken)
 
 
-def _build(documents: tuple[Document, ...], name: str, note: str, cache_dir: Path) -> str:
-    """Write both halves beside their place and move them in by one rename; safe for two processes at once."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    _sweep_leftovers(cache_dir)
-    work = Path(tempfile.mkdtemp(prefix="building-", dir=cache_dir))
+def _listing(spec: CorpusSpec) -> Listing:
+    if spec.kind == "stdlib":
+        return list_stdlib(name=f"Python {platform.python_version()} standard library")
+    path = Path(str(spec.path)).expanduser()
     try:
+        real = path.resolve(strict=True)
+    except FileNotFoundError as error:
+        raise CorpusError(f"There is no file or folder {path}; check the path of the text.") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CorpusError(
+            f"The path {str(path)[:200]!r} cannot be followed ({error}); check the path of the text."
+        ) from error
+    return list_folder(real) if real.is_dir() else list_single(real)
+
+
+def _fingerprint(listing: Listing) -> str:
+    lines = [listing.name]
+    lines += [f"{file.relative}\0{file.size}\0{file.modified}" for file in listing.files]
+    return "\n".join(lines)
+
+
+def _load(spec: CorpusSpec, source: str, cache_dir: Path, build: Callable[[], _Built]) -> Corpus:
+    """The corpus that was built of this source before, or what `build` makes: its hash, name and note.
+
+    Name and note are the source's: two sources of the same content share their files, and each keeps its own.
+    """
+
+    def opened(built: _Built) -> Corpus | None:
+        found = load_cached(built[0], cache_dir)
+        return None if found is None else replace(found, name=str(built[1]), note=str(built[2]))
+
+    asked = f"{FORMAT} {spec.kind} {spec.tokens} {spec.vocab_size}\n{source}"
+    key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    known = cache_dir / f"source-{key}.json"
+    try:
+        digest, name, note = json.loads(known.read_text())
+        cached = opened((digest, name, note))
+        if cached is not None:
+            return cached
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    made = build()
+    write_text(known, json.dumps(made))
+    built = opened(made)
+    if built is None:
+        raise CorpusError(f"The copy of the text under {cache_dir} vanished while it was opened; start again.")
+    return built
+
+
+def _build(listing: Listing, spec: CorpusSpec, cache_dir: Path) -> _Built:
+    """Read, drop copies, split, cut into tokens and put in place."""
+    found, skipped = contents(listing)
+    documents, near = without_near_copies(found)
+    notes = [*listing.notes, *skipped]
+    if near:
+        notes.append(f"{near:,} {listing.noun}{'s' if near > 1 else ''} left out as near copies of others")
+    _check_size(documents, listing, tuple(notes))
+    with workplace(cache_dir) as work:
         taken = choose_validation(documents)
         if taken is None:
-            note = "; ".join(filter(None, (note, "split into blocks, for want of enough files to split by file")))
-        sizes, digests = _write_halves(documents, taken, work)
-        seal = f"{FORMAT}:{sizes[0]}:{digests[0]}:{sizes[1]}:{digests[1]}"
-        digest = hashlib.sha256(seal.encode()).hexdigest()
+            notes.append(f"split into blocks, for want of enough {listing.noun}s to split by {listing.noun}")
+        halves = write_bytes(documents, taken, work)
+        extra, tokens = "", "bytes"
+        if spec.tokens == "bpe":
+            vocabulary = train_bpe(work / "train.bin", vocab_size=spec.vocab_size)
+            halves = encode_halves(halves, vocabulary, work)
+            extra, tokens = vocabulary.digest, f"BPE {spec.vocab_size}"
+            entries = len(vocabulary.entries)
+            if entries < spec.vocab_size:
+                notes.append(f"only {entries:,} of {spec.vocab_size:,} tokens were found worth having")
+        about = {"name": listing.name, "n_files": len(documents), "vocab_size": spec.vocab_size, "entropy": None}
+        return _settle(
+            work, halves, cache_dir, extra=extra, about={**about, "tokens": tokens, "note": "; ".join(notes)}
+        )
+
+
+def _build_oracle(oracle: OracleSpec, cache_dir: Path) -> _Built:
+    with workplace(cache_dir) as work:
+        splits: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+        first, second = (write_ids([generate(oracle, split=half)], work / f"{half}.bin") for half in splits)
         about = {
-            "hash": digest, "name": name, "n_files": len(documents), "train_bytes": sizes[0],
-            "validation_bytes": sizes[1], "note": note,
+            "name": f"oracle of {oracle.vocab_size} tokens, order {oracle.order}, seed {oracle.seed}", "n_files": 1,
+            "vocab_size": oracle.vocab_size, "entropy": entropy_rate(oracle), "tokens": "oracle", "note": "",
         }  # fmt: skip
-        _write_text(work / "corpus.json", json.dumps(about, indent=1))
-        target = cache_dir / digest
-        if load_cached(digest, cache_dir) is None:
-            if target.exists():
-                shutil.rmtree(target, ignore_errors=True)
-            try:
-                os.rename(work, target)
-            except OSError:
-                if load_cached(digest, cache_dir) is None:
-                    raise
-        return digest
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        return _settle(work, (first, second), cache_dir, extra="oracle", about=about)
 
 
-def _write_halves(
-    documents: tuple[Document, ...], taken: frozenset[int] | None, work: Path
-) -> tuple[tuple[int, int], tuple[str, str]]:
-    """Write train.bin and validation.bin; returns their sizes in bytes and SHA-256."""
-    total = sum(document.size + 1 for document in documents)
-    block = min(max(total // 280, 2048), 65_536)
-    hashes = (hashlib.sha256(), hashlib.sha256())
-    sizes = [0, 0]
-    position = 0
-    with open(work / "train.bin", "wb") as train, open(work / "validation.bin", "wb") as validation:
-        outputs = (train, validation)
-        for index, document in enumerate(documents):
-            data = document.read() + bytes([SEPARATOR])
-            start = 0
-            while start < len(data):
-                if taken is not None:
-                    half, end = int(index in taken), len(data)
-                else:  # every fourteenth block, 7%, from the seventh on
-                    half = int((position + start) // block % 14 == 6)
-                    end = min(len(data), start + block - (position + start) % block)
-                outputs[half].write(memoryview(data)[start:end])
-                hashes[half].update(memoryview(data)[start:end])
-                sizes[half] += end - start
-                start = end
-            position += len(data)
-        for output in outputs:
-            output.flush()
-            os.fsync(output.fileno())
-    return (sizes[0], sizes[1]), (hashes[0].hexdigest(), hashes[1].hexdigest())
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
-def _sweep_leftovers(cache_dir: Path) -> None:
-    """Remove what a killed build left behind more than a day ago."""
-    for folder in cache_dir.glob("building-*"):
+def _settle(work: Path, halves: tuple[Half, Half], cache_dir: Path, *, extra: str, about: dict[str, Any]) -> _Built:
+    """Describe what was built in `work` and move it in by one rename; safe for two processes at once."""
+    train, validation = halves
+    seal = f"{FORMAT}:{extra}:{train.tokens}:{train.digest}:{validation.tokens}:{validation.digest}"
+    digest = hashlib.sha256(seal.encode()).hexdigest()
+    counts = {
+        "hash": digest, "train_bytes": train.text_bytes, "validation_bytes": validation.text_bytes,
+        "train_tokens": train.tokens, "validation_tokens": validation.tokens,
+        "bytes_per_token": validation.text_bytes / validation.tokens,
+    }  # fmt: skip
+    write_text(work / "corpus.json", json.dumps({**counts, **about}, indent=1))
+    target = cache_dir / digest
+    if load_cached(digest, cache_dir) is None:
+        if target.exists():
+            shutil.rmtree(target, ignore_errors=True)
         try:
-            if time.time() - folder.stat().st_mtime > 86_400:
-                shutil.rmtree(folder, ignore_errors=True)
+            os.rename(work, target)
         except OSError:
-            continue
+            if load_cached(digest, cache_dir) is None:
+                raise
+    return digest, about["name"], about["note"]
+
+
+def _check_size(documents: tuple[Document, ...], listing: Listing, notes: tuple[str, ...]) -> None:
+    size = sum(document.size for document in documents)
+    because = f" ({'; '.join(notes)})" if notes else ""
+    if not documents or size == 0:
+        raise CorpusError(
+            f"The text {listing.shown} holds nothing to train on{because}; choose a text file, or a folder "
+            f"with text files, of at least {MINIMUM_BYTES:,} bytes."
+        )
+    if size < MINIMUM_BYTES:
+        raise CorpusError(
+            f"The text {listing.shown} has {size:,} bytes{because}, but a ladder needs at least "
+            f"{MINIMUM_BYTES:,}; choose a longer text."
+        )

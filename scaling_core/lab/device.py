@@ -180,3 +180,13 @@ def trouble(error: BaseException) -> Trouble | None:
     if isinstance(error, RuntimeError) and any(word in text for word in _LOST_WORDS):
         return "lost"
     return None
+
+
+def explain(error: BaseException, device: str) -> DeviceError | None:
+    """The sentence for an error that a device raised late, when its results were fetched; None for any other."""
+    kind = trouble(error)
+    if kind is None:
+        return None
+    what = "ran out of memory" if kind == "memory" else "stopped answering"
+    first = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return DeviceError(f"The device {device} {what} ({first}); resume the run, it goes on from its last checkpoint.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from scaling_core.errors import ScalingError
 from scaling_core.flops import training_flops
@@ -76,6 +77,16 @@ class Curve:
             self.newest = row
         return rows
 
+    def kept(self) -> dict[str, Any]:
+        """What a checkpoint holds of the curve, in JSON types."""
+        return {"partial": self.partial, "newest": asdict(self.newest) if self.newest else None}
+
+    @staticmethod
+    def taken(about: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a curve that `kept` wrote into a checkpoint."""
+        newest = about.get("newest")
+        return {"partial": list(about["partial"]), "newest": CurveRow(**newest) if newest else None}
+
     def measured(self, validation_loss: float) -> CurveRow | None:
         """The last point again, with the validation loss of the model at its step; None where there is none."""
         return None if self.newest is None else replace(self.newest, validation_loss=validation_loss, at=time.time())
@@ -99,6 +110,11 @@ class Journal:
         if rows:
             self.store.add_curve(self.sweep, rows)
         self.store.progress(self.sweep, run.id, tokens)
+        self._beat = time.monotonic()
+
+    def settle(self) -> None:
+        """Everything stored so far is on the disk when this returns."""
+        self.store.heartbeat(self.sweep, durable=True)
         self._beat = time.monotonic()
 
     def beat(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scaling_core.errors import InputError
 from scaling_core.lab.corpus import load_corpus
+from scaling_core.lab.known_texts import list_choices
 from scaling_core.lab.plan import make_plan, make_spec, mode_rule
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for
@@ -60,7 +61,13 @@ def add_extension_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, mps, cuda or cpu (default auto)")
-    parser.add_argument("--corpus", metavar="PATH", help="a text file or folder; default: Python's standard library")
+    known = ", ".join(one.word for one in list_choices())
+    parser.add_argument(
+        "--corpus", metavar="TEXT", help=f"a file or folder, hf:OWNER/NAME, or {known} (default stdlib)"
+    )
+    parser.add_argument(
+        "--tokens", metavar="KIND", help="bytes (default), or bpe-1024: a vocabulary trained on the text"
+    )
     parser.add_argument("--context", metavar="T", help="tokens of a sequence (default 128)")
     parser.add_argument("--dropout", metavar="P", help="share of activations dropped in training (default 0)")
     parser.add_argument("--seed", metavar="S", help="default: the first of which there is no sweep")
@@ -132,9 +139,7 @@ def asked(args: argparse.Namespace, *, tunes: bool = False) -> tuple[Plan, bool]
     wish, home = Wish.of(args, tunes=tunes), place.home()
     mode_rule(wish.mode)
     check_device(args.device)
-    corpus = CorpusSpec()
-    if args.corpus is not None:
-        corpus = CorpusSpec(kind="path", path=str(Path(args.corpus).expanduser().absolute()))
+    corpus = parse_corpus(args.corpus, args.tokens)
     seed = None if args.seed is None else parse_count(args.seed, field="seed")
     text = load_corpus(corpus, home / "corpora")
     if args.measure or calibration(home, args.device) is None:
@@ -179,6 +184,15 @@ def tuned_rate(sweep: str, home: Path) -> dict[str, float]:
         raise InputError("rates", sweep, "it is a ladder, not a sweep of rates; `lab tune` makes one")
     law = rate_law(rate_bowls(row.plan, runs))
     return {"rate_coefficient": round(law.coefficient, 8), "rate_exponent": round(law.exponent, 6)}
+
+
+def parse_corpus(words: str | None, tokens: str | None) -> CorpusSpec:
+    """The text that is named, as bytes or as 'bpe-1024' says. Raises InputError."""
+    kind, _, entries = (tokens or "bytes").strip().lower().partition("-")
+    vocab = parse_count(entries, field="tokens", minimum=1) if entries else 0
+    if kind not in ("bytes", "bpe"):
+        raise InputError("tokens", tokens, "it must be bytes, or bpe with its entries, such as bpe-1024")
+    return CorpusSpec.from_words(words or "stdlib", tokens="bpe" if kind == "bpe" else "bytes", vocab_size=vocab)
 
 
 def parse_sizes(text: str | None) -> tuple[tuple[Shape, ...] | None, int | None]:

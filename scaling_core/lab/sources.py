@@ -20,22 +20,24 @@ _CONTROL = bytes(i for i in range(32) if i not in (9, 10, 11, 12, 13, 27))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFile:
-    """A file that was found. relative: its path below the source, with '/'. modified: nanoseconds."""
+    """A file that was found, or a stretch of one. relative: its path below the source, with '/'. modified: ns."""
 
     path: Path
     relative: str
     size: int
     modified: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """What a source offers, before anything is read. shown: how a sentence names it."""
+    """What a source offers, before anything is read. shown, noun: how a sentence names it and its parts."""
 
     name: str
     shown: str
     files: tuple[SourceFile, ...]
     notes: tuple[str, ...] = ()
+    noun: str = "file"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +48,11 @@ class Document:
     relative: str
     size: int
     digest: str
+    offset: int = 0
 
     def read(self) -> bytes:
         """The same bytes again; raises CorpusError when they have changed meanwhile."""
-        data = _read(self.path, self.size)
+        data = _read(self.path, self.size, self.offset)
         if data is None or hashlib.sha256(data).hexdigest() != self.digest:
             raise CorpusError(f"The file {self.path} changed while it was read; start again when nothing writes to it.")
         return data
@@ -133,7 +136,7 @@ def contents(listing: Listing) -> tuple[tuple[Document, ...], tuple[str, ...]]:
     seen: set[str] = set()
     left = {"unreadable": 0, "empty": 0, "binary": 0, "duplicate": 0}
     for file in listing.files:
-        data = _read(file.path, file.size)
+        data = _read(file.path, file.size, file.offset)
         if data is None:
             left["unreadable"] += 1
         elif not data.strip():
@@ -146,9 +149,11 @@ def contents(listing: Listing) -> tuple[tuple[Document, ...], tuple[str, ...]]:
                 left["duplicate"] += 1
                 continue
             seen.add(digest)
-            documents.append(Document(path=file.path, relative=file.relative, size=len(data), digest=digest))
+            documents.append(
+                Document(path=file.path, relative=file.relative, size=len(data), digest=digest, offset=file.offset)
+            )
     phrases = tuple(
-        f"{count:,} {kind} file{'s' if count > 1 else ''} left out" for kind, count in left.items() if count
+        f"{count:,} {kind} {listing.noun}{'s' if count > 1 else ''} left out" for kind, count in left.items() if count
     )
     return tuple(documents), phrases
 
@@ -164,9 +169,10 @@ def is_binary(data: bytes) -> bool:
     return control > len(data) / 50
 
 
-def _read(path: Path, size: int) -> bytes | None:
+def _read(path: Path, size: int, offset: int) -> bytes | None:
     try:
         with open(path, "rb") as file:
+            file.seek(offset)
             return file.read(size)
     except OSError:
         return None

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scaling_core.errors import CheckpointError, DeviceError
+from scaling_core.curves.extrapolate import Extrapolation
+from scaling_core.errors import CheckpointError
 from scaling_core.lab import rules
 from scaling_core.lab.batches import BatchOrder
+from scaling_core.lab.bench import Bench, CertainEnd, Stopped
 from scaling_core.lab.checkpoint import Checkpoints, Loaded, keep_weights
-from scaling_core.lab.corpus import Corpus
-from scaling_core.lab.device import Device, trouble
+from scaling_core.lab.early import asks, certain_end
 from scaling_core.lab.identity import init_seed, line_key
-from scaling_core.lab.journal import Curve, Diverged, Journal
-from scaling_core.lab.model import GPT
-from scaling_core.lab.records import LinePlan, Plan, RunPlan
+from scaling_core.lab.journal import Curve, Diverged
+from scaling_core.lab.records import LinePlan, RunPlan
 from scaling_core.lab.stepper import Stepper
 
 CHECKPOINT_SECONDS = 30.0
@@ -35,27 +34,6 @@ CHECKPOINT_SECONDS = 30.0
 FLUSH_SECONDS = 1.0
 BLOCK_TOKENS = 262_144
 """Tokens gathered and sent to the device at once."""
-
-
-class Stopped(Exception):
-    """The training was asked to stop, and its state is in a checkpoint."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
-    """What every line of a sweep shares. folder: of the sweep. validation: windows (n, context + 1).
-
-    stop: asked at every step whether to stop.
-    """
-
-    plan: Plan
-    corpus: Corpus
-    validation: NDArray[np.uint8]
-    device: Device
-    journal: Journal
-    folder: Path
-    stop: Callable[[], bool]
-    model_class: type[GPT] = GPT
 
 
 class LineTraining:
@@ -96,6 +74,16 @@ class LineTraining:
         """
         self._run = run
         self.bench.journal.store.start_run(self.bench.plan.spec.id, run.id)
+        try:
+            self._train(run)
+        except CertainEnd as end:
+            self._censor(end.foretold)
+        if not self.on_trunk:
+            self._checkpoints(run.id).remove()
+            self._track = ""
+        self.spent = 0.0
+
+    def _train(self, run: RunPlan) -> None:
         trunk, branch = run.track, run.id
         if not self._resume(branch, run):
             here = self._track == trunk and self.step <= run.decay_from and self.stepper is not None
@@ -106,7 +94,6 @@ class LineTraining:
             self._enter(branch, run)
         self._advance(run.steps)
         self._finish()
-        self._track = ""
 
     @property
     def on_trunk(self) -> bool:
@@ -160,7 +147,7 @@ class LineTraining:
             rate=rate,
             limit=math.log(self.bench.plan.spec.vocab_size) + 1.0,
             step=self.step,
-            partial=list(about["partial"]) if about else [],
+            **(Curve.taken(about) if about else {}),
         )
         self._track = track
         self._pending.clear()
@@ -192,7 +179,7 @@ class LineTraining:
         key = line_key(spec, self.line, self.bench.corpus.hash)
         for sweep, track in store.twin_lines(spec.id, key):
             folder = self.bench.folder.parent / sweep / "checkpoints" / track / track
-            kept = Checkpoints(folder, sweep=sweep, track=track, say=lambda text: None)
+            kept = self._kept(folder, sweep, track)
             found = kept.load(upto=run.decay_from)
             if found is None:
                 continue
@@ -221,6 +208,8 @@ class LineTraining:
             loss = self.stepper.step(self._batch(), self._curve.rate(self.step))
             self._pending.append(loss)
             self.step += 1
+            if self.bench.plan.spec.stop_early and asks(self._run, self.step):
+                self._ask_end()
             if now - self._flushed >= FLUSH_SECONDS:
                 self._flush()
             if self.stepper.micro_sequences != micro:
@@ -232,6 +221,30 @@ class LineTraining:
                 )
         self.spent = spent + time.monotonic() - started
         self._flush()
+
+    def _ask_end(self) -> None:
+        """Raise CertainEnd where the run's end is certain by what is stored up to this step."""
+        self._flush()
+        store, sweep = self.bench.journal.store, self.bench.plan.spec.id
+        foretold = certain_end(self.bench.plan, self.line, self._run, store.curve(sweep), store.runs(sweep))
+        if foretold is not None:
+            raise CertainEnd(foretold)
+
+    def _censor(self, foretold: Extrapolation) -> None:
+        """Store the foretold loss as one that was not measured, with its standard error."""
+        run, bench = self._run, self.bench
+        bench.journal.event("info", f"{run.id} was stopped. {foretold.note}")
+        bench.journal.store.finish_run(
+            bench.plan.spec.id,
+            run.id,
+            loss=foretold.loss,
+            se=(foretold.high - foretold.low) / 2 / NormalDist().inv_cdf(0.5 + foretold.level / 2),
+            bits_per_byte=bench.corpus.bits_per_byte(foretold.loss),
+            seconds=self.spent,
+            tokens=self.step * self.batch_tokens,
+            unique_tokens=self.order.unique_tokens(self.step * self.batch_tokens),
+            censored=True,
+        )
 
     def _batch(self) -> Tensor:
         """The windows of the present step, from a block gathered at once."""
@@ -257,22 +270,24 @@ class LineTraining:
     # Checkpoints and the end
 
     def _checkpoints(self, track: str) -> Checkpoints:
+        return self._kept(self.bench.folder / "checkpoints" / self.line.track / track, self.bench.plan.spec.id, track)
+
+    def _kept(self, folder: Path, sweep: str, track: str) -> Checkpoints:
         journal = self.bench.journal
-        return Checkpoints(
-            self.bench.folder / "checkpoints" / self.line.track / track,
-            sweep=self.bench.plan.spec.id,
-            track=track,
-            say=lambda text: journal.event("warning", text),
-        )
+        return Checkpoints(folder, sweep=sweep, track=track, say=lambda text: journal.event("warning", text))
 
     def _save(self) -> None:
-        """A checkpoint of the present step; losses are looked at first, so that no diverged state is ever kept."""
+        """A checkpoint of the present step; losses are looked at first, so that no diverged state is ever kept.
+
+        The points of the curve up to here are on the disk before it: none is missing where the power fails after it.
+        """
         assert self.stepper is not None
         self._flush()
+        self.bench.journal.settle()
         began = time.monotonic()
         about = {
             "run": self._run.id,
-            "partial": self._curve.partial,
+            **self._curve.kept(),
             "spent": self.spent,
             "micro_sequences": self.stepper.micro_sequences,
             "shape": self.line.shape.name,
@@ -313,13 +328,11 @@ class LineTraining:
             run.id,
             loss=loss,
             se=se,
-            bits_per_byte=loss / math.log(2.0),
+            bits_per_byte=bench.corpus.bits_per_byte(loss),
             seconds=self.spent,
             tokens=run.tokens,
             unique_tokens=self.order.unique_tokens(run.tokens),
         )
-        self._checkpoints(run.id).remove()
-        self.spent = 0.0
 
     def evaluate(self) -> NDArray[np.float64]:
         """Mean loss of every validation window in nats per token, shape (windows,)."""
@@ -334,13 +347,3 @@ class LineTraining:
             found.append(self.stepper.window_losses(self.stepper.to_device(bench.validation[start : start + size])))
             bench.journal.beat()
         return torch.cat(found).cpu().numpy().astype(np.float64)
-
-
-def explain(error: BaseException, device: str) -> DeviceError | None:
-    """The sentence for an error that a device raised late, when its results were fetched; None for any other."""
-    kind = trouble(error)
-    if kind is None:
-        return None
-    what = "ran out of memory" if kind == "memory" else "stopped answering"
-    first = (str(error).splitlines() or [type(error).__name__])[0][:160]
-    return DeviceError(f"The device {device} {what} ({first}); resume the run, it goes on from its last checkpoint.")

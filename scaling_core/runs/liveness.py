@@ -1,8 +1,9 @@
 """Whether the process that a row names is still there: by its number and the moment it was created.
 
-A number alone says nothing: the system gives it to strangers again. A process is ours where its creation time agrees
-too, or, since a corrected clock moves the creation time that Linux reports, where it holds the lock of the device and
-the lock names the sweep.
+A number alone says nothing: the system gives it to strangers again. A process is ours where it holds the lock of the
+device and the lock names the sweep; where the lock does not say whose it is (it was written on a full disk) or its file
+was removed, the creation time must agree. That alone would not do: a machine that always starts at the same hour gives
+the same numbers at the same times, and a corrected clock moves the times that Linux reports.
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ def find(pid: int, created: float) -> psutil.Process | None:
 
 def owner(row: SweepRow, home: Path | None = None) -> psutil.Process | None:
     """The living process that trains the sweep, or None. Only what this returns may be signalled."""
-    found = find(row.pid, row.pid_created)
-    if found is not None:
-        return found
+    home = home or place.home()
     process = _living(row.pid)
     if process is None:
         return None
-    held = holder(home or place.home(), row.device)
-    return process if held == {"sweep": row.id, "pid": row.pid} else None
+    held = holder(home, row.device)
+    if held == {"sweep": row.id, "pid": row.pid}:
+        return process
+    unsaid = held == {} or not place.lock_file(home, row.device).exists()
+    return find(row.pid, row.pid_created) if unsaid else None
 
 
 def shown_state(row: SweepRow, home: Path | None = None) -> ShownState:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_core.errors import StoreError
+from scaling_core.runs.place import HOME_VARIABLE
 
 OLD, NEW = 1, 2
 
@@ -33,6 +34,13 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
     What the old version never stored stays empty: its runs have no digest, so no other sweep takes them over.
     """
+    there = {str(row[1]) for row in connection.execute("PRAGMA table_info(runs)")}
+    both = there & {column.split()[0] for column in _COLUMNS}
+    if both and connection.execute("PRAGMA user_version").fetchone()[0] == OLD:
+        raise StoreError(
+            f"{path} is half of version {OLD} and half of {NEW} (its runs have {', '.join(sorted(both))} already); it "
+            f"was left as it is: move it away, or name another folder with {HOME_VARIABLE}."
+        )
     copy = path.with_name(f"{path.stem}.version-{OLD}{path.suffix}")
     if not copy.exists():
         beside = copy.with_name(f".{copy.name}.{os.getpid()}-{threading.get_ident()}.new")

@@ -93,6 +93,8 @@ def fit_runs(
     some sizes have several seeds, residuals are weighted by the noise between them. Raises FitError where the runs
     cannot carry the law, above all while too few are finished.
     """
+    if len({run.rate_factor for run in runs}) > 1:
+        raise FitError("The runs were trained at several rates to find the best one: they follow no law together.")
     used = [run for run in runs if run.loss is not None and not run.held_out and (censored or not run.censored)]
     if not used:
         raise FitError("No run is finished yet: the fit begins with six of them.")
@@ -112,7 +114,7 @@ def points_of(runs: Sequence[RunRow], *, counting: Counting = "with_head") -> Ru
     noise = seed_noise([run for run, _ in finished])
     return RunPoints.of(
         N=[float(COUNTINGS[counting](run)) for run, _ in finished],
-        D=[float(run.tokens) for run, _ in finished],
+        D=[float(run.planned_tokens) for run, _ in finished],
         loss=[loss for _, loss in finished],
         se=[noise[run.rung] for run, _ in finished] if all(run.rung in noise for run, _ in finished) else None,
     )

@@ -119,9 +119,9 @@ class Store(Reading):
             if state != "running":
                 do("UPDATE runs SET state = 'waiting' WHERE sweep = ? AND state = 'running'", (sweep,))
 
-    def heartbeat(self, sweep: str) -> None:
-        """Say that the sweep's process is alive."""
-        with self._write() as do:
+    def heartbeat(self, sweep: str, *, durable: bool = False) -> None:
+        """Say that the sweep's process is alive. durable: this and all that was stored before is on the disk then."""
+        with self._write(durable=durable) as do:
             changed = do("UPDATE sweeps SET heartbeat_at = ? WHERE id = ?", (time.time(), sweep))
             self._known(changed.rowcount, sweep)
 

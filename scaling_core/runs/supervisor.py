@@ -7,6 +7,7 @@ known by the pid and creation time that it stored; nothing else is ever signalle
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from scaling_core.errors import InputError, StoreError, SweepError
+from scaling_core.errors import InputError, ScalingError, StoreError, SweepError
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.spec import DEVICES
 from scaling_core.runs import calibrations, place
@@ -92,7 +93,7 @@ def resume(sweep: str, home: Path | None = None, *, timeout: float = START_SECON
     if state == "running":
         raise SweepError(f"The sweep {sweep} is training already (process {row.pid}).")
     _refuse_busy(home, row.device)
-    if not place.plan_file(home, sweep).exists():
+    if not _has_plan(home, row):
         place.write_json(place.plan_file(home, sweep), row.plan.to_dict())
     return _spawn(home, sweep, row.device, timeout)
 
@@ -107,12 +108,12 @@ def stop(sweep: str, home: Path | None = None, *, grace: float = GRACE_SECONDS) 
     process = owner(row, home) if row.state == "running" else None
     if process is None:
         raise SweepError(f"The sweep {sweep} is not running, it is {shown_state(row, home)}.")
-    family = _family(process.pid)
+    family = _family(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
     until = time.monotonic() + grace
     while owner(row, home) is not None and time.monotonic() < until:
-        family |= _family(process.pid)
+        family |= _family(process)
         time.sleep(0.05)
     _kill_all(family)
     until = time.monotonic() + 5.0
@@ -199,6 +200,7 @@ def _spawn(home: Path, sweep: str, device: str, timeout: float) -> Started:
                 env=calibrations.child_environment(home),
                 start_new_session=True,
             )
+            known = psutil.Process(process.pid)
     except OSError as error:
         raise SweepError(f"No process could be started for {sweep} ({error.strerror or error}).") from error
     # Waits for the child as long as this process lives, so that it never stays behind as a zombie.
@@ -218,7 +220,7 @@ def _spawn(home: Path, sweep: str, device: str, timeout: float) -> Started:
         if code is not None:
             raise SweepError(_ending(log, begin, sweep, code))
         time.sleep(0.05)
-    _kill_all(_family(process.pid))
+    _kill_all(_family(known))
     raise SweepError(
         f"The sweep {sweep} did not begin to train within {timeout:.0f} s and was ended; its log is {log}."
     )
@@ -263,10 +265,9 @@ def _ending(log: Path, begin: int, sweep: str, code: int) -> str:
     return f"The sweep {sweep} {how} before it began to train{f' ({said[:200]})' if said else ''}; its log is {log}."
 
 
-def _family(pid: int) -> set[psutil.Process]:
-    """A process and everything it started that still lives."""
+def _family(process: psutil.Process) -> set[psutil.Process]:
+    """A process and everything it started that still lives; nothing where its pid is another's by now."""
     try:
-        process = psutil.Process(pid)
         return {process, *process.children(recursive=True)}
     except psutil.Error:
         return set()
@@ -277,6 +278,15 @@ def _kill_all(family: set[psutil.Process]) -> None:
     for member in family:
         with contextlib.suppress(psutil.Error):
             member.kill()
+
+
+def _has_plan(home: Path, row: SweepRow) -> bool:
+    """Whether the plan's file is whole and that of the store, which has it too."""
+    try:
+        written = place.plan_file(home, row.id).read_text(encoding="utf-8")
+        return Plan.from_dict(json.loads(written)) == row.plan
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ScalingError):
+        return False
 
 
 def _row(sweep: str, home: Path) -> SweepRow:

@@ -101,6 +101,19 @@ def test_a_database_of_another_program_is_left_alone(lab_home: Path) -> None:
     refused_and_untouched(lab_home, "another program", "SCALING_LAB_HOME")
 
 
+def test_a_database_between_two_versions_is_left_alone(lab_home: Path) -> None:
+    """Ours is migrated in one transaction; this one was begun by hand, or by another program."""
+    connection = sqlite3.connect(place.database(lab_home))
+    connection.executescript((place.PROJECT / "tests/unit/files/tables_version_1.sql").read_text(encoding="utf-8"))
+    for column in ("track TEXT NOT NULL DEFAULT ''", "seed INTEGER NOT NULL DEFAULT 0"):
+        connection.execute(f"ALTER TABLE runs ADD COLUMN {column}")
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    refused_and_untouched(lab_home, "half of version 1 and half of 2", "seed, track already", "left as it is")
+
+
 def test_a_folder_in_its_place_is_said(lab_home: Path) -> None:
     place.database(lab_home).mkdir()
     for opening in (Store.open_reader, Store.open_writer):

@@ -169,20 +169,38 @@ def test_a_deaf_child_is_killed_with_its_own_children(lab_home: Path, monkeypatc
     assert until(lambda: gone(other))
 
 
-def test_a_stranger_with_the_same_pid_is_left_alone(lab_home: Path) -> None:
+@pytest.mark.parametrize("off", [-3600.0, 0.04, 0.0], ids=["another hour", "the same tick", "the same moment"])
+def test_a_stranger_with_the_same_pid_is_left_alone(lab_home: Path, off: float) -> None:
+    """Even one that was created when the trainer was, as after a restart of a machine whose clock starts anew."""
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         created = psutil.Process(stranger.pid).create_time()
-        sweep = register(lab_home, small_plan(), pid=stranger.pid, created=created - 3600.0)
+        with DeviceLock(lab_home, "cpu") as lock:
+            assert lock.take(small_plan().spec.id)
+        sweep = register(lab_home, small_plan(), pid=stranger.pid, created=created + off)
         assert supervisor.status(sweep, lab_home).state == "interrupted"
         with pytest.raises(SweepError, match="not running"):
             supervisor.stop(sweep, lab_home, grace=0.1)
+        supervisor.resume(sweep, lab_home)
+        assert supervisor.stop(sweep, lab_home).state == "stopped"
+        with Store.open_writer(lab_home) as store:
+            store.register_sweep(small_plan(), {"hash": "d0"}, {}, stranger.pid, created + off)
         supervisor.delete(sweep, lab_home)
         time.sleep(0.2)
         assert stranger.poll() is None
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_a_lock_that_could_not_say_whose_it_is_leaves_the_creation_time(lab_home: Path) -> None:
+    pid, created = liveness.identity()
+    sweep = register(lab_home, small_plan(), pid=pid, created=created)
+    with DeviceLock(lab_home, "cpu") as lock:
+        assert lock.take(sweep)
+        os.truncate(place.lock_file(lab_home, "cpu"), 0)
+        assert supervisor.status(sweep, lab_home).state == "running"
+    assert supervisor.status(sweep, lab_home).state == "interrupted"
 
 
 def test_a_clock_that_jumped_does_not_hide_the_process_that_holds_the_lock(lab_home: Path) -> None:
@@ -226,6 +244,54 @@ def test_of_two_starts_at_once_one_trains_and_the_other_is_told(lab_home: Path, 
     supervisor.stop(started.sweep, lab_home)
 
 
+SERVER = """
+import json, sys, time
+from scaling_core.errors import SweepError
+from scaling_core.runs import supervisor
+from scaling_core.runs.results import results
+from tests.lab_helpers import small_plan
+supervisor.CHILD_MODULE = "tests.faults.dummy_child"
+plan = small_plan(seed=int(sys.argv[1]))
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+try:
+    said = supervisor.start(plan, seed_given=True).sweep
+except SweepError as error:
+    said = str(error)
+seen = []
+while not seen or seen[-1] != "finished":
+    for status in supervisor.statuses():
+        results(status.sweep, bootstrap=0)
+        seen.append(status.state)
+    time.sleep(0.02)
+print(json.dumps([said, len(seen), sorted(set(seen))]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(0, 0), (0, 1)], ids=["the same sweep", "two sweeps"])
+def test_of_two_servers_on_one_store_one_trains_and_both_read(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("DUMMY_SECONDS", "3")
+    at = str(time.time() + 3.0)
+    servers = [
+        subprocess.Popen([sys.executable, "-c", SERVER, str(seed), at], cwd=place.PROJECT, stdout=subprocess.PIPE)
+        for seed in seeds
+    ]
+    answers = [json.loads(server.communicate(timeout=90)[0]) for server in servers]
+    ids = [small_plan(seed=seed).spec.id for seed in seeds]
+    (started,) = [said for said, _, _ in answers if said in ids]
+    (told,) = [said for said, _, _ in answers if said not in ids]
+    assert re.search(rf"cpu is busy: sweep {started} (has been training since|is about to train)", told)
+    for _, looks, states in answers:
+        assert looks > 5
+        assert states == ["finished", "running"]
+    with Store.open_reader(lab_home) as store:
+        (row,) = store.sweeps()
+        assert (row.id, row.state) == (started, "finished")
+        assert all(run.loss is not None for run in store.runs(started))
+
+
 def test_a_second_start_says_which_sweep_trains_and_since_when(lab_home: Path) -> None:
     started = supervisor.start(small_plan(), lab_home)
     since = time.strftime("%H:%M:%S", time.localtime(row_of(started.sweep, lab_home).started_at))
@@ -260,16 +326,25 @@ def test_a_child_that_fails_at_once_says_why(
     lab_home: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
     monkeypatch.setenv("DUMMY", how)
-    with pytest.raises(SweepError, match=said):
+    try:
         supervisor.start(small_plan(), lab_home)
+    except SweepError as error:
+        told: str | None = str(error)
+    else:  # it had registered, and was seen in the instant before it failed
+        assert how == "fail"
+        assert until(lambda: supervisor.status(small_plan().spec.id, lab_home).state == "failed")
+        told = supervisor.status(small_plan().spec.id, lab_home).message
+    assert told is not None
+    assert re.search(said, told)
     assert until(lambda: holder(lab_home, "cpu") is None)
 
 
 def test_a_child_that_never_registers_is_ended(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUMMY", "silent")
+    before = set(psutil.Process().children())
     with pytest.raises(SweepError, match="did not begin to train within 1 s"):
         supervisor.start(small_plan(), lab_home, timeout=1.0)
-    assert until(lambda: not psutil.Process().children())
+    assert until(lambda: not set(psutil.Process().children()) - before)
 
 
 def test_the_end_of_the_starter_is_not_the_end_of_the_child(lab_home: Path) -> None:

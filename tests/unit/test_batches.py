@@ -73,3 +73,17 @@ def test_texts_that_are_too_short_are_refused() -> None:
         BatchOrder(TEXT[:300], context=128, batch_sequences=1, seed=0)
     with pytest.raises(CorpusError, match="validation text has 300 tokens"):
         validation_set(TEXT[:300], context=128, windows=8)
+
+
+def test_token_ids_beyond_a_byte_pass_through_whole() -> None:
+    ids = np.random.default_rng(1).integers(0, 4096, 10_007, dtype=np.uint16)
+    order = BatchOrder(ids, context=16, batch_sequences=4, seed=1)
+    batch = order.tokens(3, 2)
+    start = int(order.starts(3, 1)[0, 1])
+    assert batch.dtype == np.uint16
+    assert np.array_equal(batch[0, 1], ids[start : start + 17])
+    assert batch.max() > 255
+    assert validation_set(ids, context=16, windows=50).dtype == np.uint16
+    assert order.tokens(0, 1).shape == BatchOrder(TEXT, context=16, batch_sequences=4, seed=1).tokens(0, 1).shape
+    assert np.array_equal(order.starts(0, 9), BatchOrder(TEXT, context=16, batch_sequences=4, seed=1).starts(0, 9))
+    assert (order.unique_tokens(10**9), order.epochs(order.windows * 16)) == (order.windows * 16, 1)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +16,13 @@ import pytest
 
 from scaling_core.errors import CorpusError
 from scaling_core.lab import sources
-from scaling_core.lab.corpus import Corpus, choose_validation, load_cached, load_corpus
+from scaling_core.lab.corpus import Corpus, choose_validation, load_cached, load_corpus, load_vocabulary
+from scaling_core.lab.oracle import OracleSpec, entropy_rate, generate
 from scaling_core.lab.sources import Document, is_binary
 from scaling_core.lab.spec import CorpusSpec
+from scaling_core.lab.tokens import train_bpe
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def text(number: int, size: int) -> bytes:
@@ -192,8 +200,7 @@ def test_two_processes_build_the_same_at_once(folder: Path, tmp_path: Path) -> N
         "print(load_corpus(CorpusSpec(kind='path', path=sys.argv[1]), Path(sys.argv[2])).hash)"
     )
     command = [sys.executable, "-c", code, str(folder), str(tmp_path / "cache")]
-    root = Path(__file__).resolve().parents[2]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(3)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)]
     found = {process.communicate(timeout=60)[0].strip() for process in both}
     assert all(process.returncode == 0 for process in both)
     assert len(found) == 1
@@ -215,3 +222,165 @@ def test_the_standard_library_is_a_text(tmp_path: Path) -> None:
     assert "standard library" in corpus.name
     assert b"def " in bytes(corpus.validation[:200_000])
     assert not (corpus.train[:-1] == 0).all()
+
+
+def prose(number: int, words: int = 900) -> bytes:
+    """A text in random words that no other number has."""
+    rng = np.random.default_rng(number)
+    letters = rng.integers(97, 123, 6 * words, dtype=np.uint8).reshape(words, 6)
+    return b"\n".join(b" ".join(map(bytes, letters[i : i + 12])) for i in range(0, words, 12))
+
+
+@pytest.fixture
+def essays(tmp_path: Path) -> Path:
+    """Sixty honest texts, and ten that repeat one of them but for a line."""
+    place = tmp_path / "essays"
+    place.mkdir()
+    for number in range(60):
+        (place / f"{number:02d}.txt").write_bytes(prose(number))
+        if number < 10:
+            (place / f"copy of {number}.txt").write_bytes(prose(number).replace(b"\n", b"\nedited ", 3))
+    return place
+
+
+def test_no_near_copy_of_a_validation_text_is_trained_on(essays: Path, tmp_path: Path) -> None:
+    corpus = load(essays, tmp_path / "cache")
+    assert corpus.n_files == 60
+    assert "10 files left out as near copies of others" in corpus.note
+    train = bytes(corpus.train)
+    for text in documents_in(corpus.validation):
+        inner = text.split(b"\n")[10:60]
+        assert inner
+        assert not any(line in train for line in inner)
+
+
+def test_a_bpe_corpus_is_the_same_text_with_its_vocabulary_beside_it(essays: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    plain = load(essays, cache)
+    spec = CorpusSpec(kind="path", path=str(essays), tokens="bpe", vocab_size=600)
+    corpus = load_corpus(spec, cache)
+    vocabulary = load_vocabulary(corpus.hash, cache)
+    assert vocabulary.decode(corpus.train.tolist()) == bytes(plain.train)
+    assert vocabulary.decode(corpus.validation.tolist()) == bytes(plain.validation)
+    assert (corpus.train.dtype.name, corpus.vocab_size, corpus.tokens) == ("uint16", 600, "BPE 600")
+    assert (corpus.train_bytes, corpus.validation_bytes) == (plain.train_bytes, plain.validation_bytes)
+    assert (corpus.train_tokens, corpus.validation_tokens) == (corpus.train.size, corpus.validation.size)
+    assert corpus.bytes_per_token == plain.validation_bytes / corpus.validation.size > 1.2
+    assert corpus.hash not in (plain.hash, load_corpus(replace(spec, vocab_size=700), cache).hash)
+    assert load_corpus(spec, cache).hash == corpus.hash
+    whole = bytes(corpus.train)
+    (cache / corpus.hash / "tokenizer.json").write_text("{")
+    assert load_cached(corpus.hash, cache) is None
+    assert bytes(load_corpus(spec, cache).train) == whole
+
+
+def test_the_vocabulary_has_seen_the_train_half_alone(tmp_path: Path) -> None:
+    place = tmp_path / "texts"
+    place.mkdir()
+    for number in range(60):
+        (place / f"{number:02d}.txt").write_bytes(b"word%02dx " % number * 40 + prose(number, 300))
+    spec = CorpusSpec(kind="path", path=str(place), tokens="bpe", vocab_size=4096)
+    corpus = load_corpus(spec, tmp_path / "cache")
+    vocabulary = load_vocabulary(corpus.hash, tmp_path / "cache")
+    again = tmp_path / "train.bin"
+    again.write_bytes(vocabulary.decode(corpus.train.tolist()))
+    assert train_bpe(again, vocab_size=4096) == vocabulary
+    assert train_bpe(next(iter(place.iterdir())), vocab_size=4096) != vocabulary
+
+
+def test_bits_per_byte_by_hand(tmp_path: Path) -> None:
+    """Every token a fair choice among 600: log2(600) bits a token, over the bytes of a token."""
+    path = tmp_path / "book.txt"
+    path.write_bytes(b"".join(prose(i, 100) for i in range(200)))
+    corpus = load_corpus(CorpusSpec(kind="path", path=str(path), tokens="bpe", vocab_size=600), tmp_path / "cache")
+    bits = math.log2(600) * corpus.validation_tokens / corpus.validation_bytes
+    assert math.log(600) / (math.log(2) * corpus.bytes_per_token) == pytest.approx(bits, rel=1e-12)
+
+
+def test_an_oracle_is_a_corpus_of_tokens_with_a_known_floor(tmp_path: Path) -> None:
+    oracle = OracleSpec(vocab_size=32, tokens=50_000, validation_tokens=8192)
+    spec = CorpusSpec(kind="oracle", oracle=oracle)
+    corpus = load_corpus(spec, tmp_path / "cache")
+    assert np.array_equal(corpus.train, generate(oracle, split="train"))
+    assert np.array_equal(corpus.validation, generate(oracle, split="validation"))
+    assert (corpus.entropy, corpus.vocab_size, corpus.tokens) == (entropy_rate(oracle), 32, "oracle")
+    assert (corpus.bytes_per_token, corpus.train_bytes) == (2, 100_000)
+    other = load_corpus(replace(spec, oracle=replace(oracle, seed=1)), tmp_path / "cache")
+    assert other.hash != corpus.hash
+    cached = load_cached(corpus.hash, tmp_path / "cache")
+    assert cached is not None
+    assert cached.to_dict() == corpus.to_dict() | {"name": cached.name}
+
+
+def test_two_sources_of_one_content_keep_their_names(tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_bytes(prose(3, 20_000))
+    cache = tmp_path / "cache"
+    found = [load(tmp_path / name, cache) for name in ("one.txt", "two.txt", "one.txt")]
+    assert [corpus.name for corpus in found] == ["one.txt", "two.txt", "one.txt"]
+    assert len({corpus.hash for corpus in found}) == 1
+
+
+def test_a_folder_of_hostile_files_costs_nothing_but_them(essays: Path, tmp_path: Path) -> None:
+    (essays / "tokenizer.json").write_text('{"merges": "[[' * 2000)
+    (essays / "weights.pkl").write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "run").encode() + b"'\ntR.")
+    (essays / "endless line.txt").write_bytes(b"z" * 300_000)
+    (essays / "zeros.bin").write_bytes(bytes(300_000))
+    (essays / "not utf-8.txt").write_bytes(b"\xff\xfe\x80 caf\xe9 " * 300)
+    os.makedirs(os.fsencode(essays) + b"/n\xffme")
+    Path(os.fsdecode(os.fsencode(essays) + b"/n\xffme/\xfe.txt")).write_bytes(prose(99))
+    os.mkfifo(essays / "pipe")
+    deep = essays.joinpath(*["d"] * 100)
+    deep.mkdir(parents=True)
+    (deep / "down.txt").write_bytes(prose(98))
+    spec = CorpusSpec(kind="path", path=str(essays), tokens="bpe", vocab_size=512)
+    corpus = load_corpus(spec, tmp_path / "cache")
+    assert corpus.n_files == 60 + 6
+    vocabulary = load_vocabulary(corpus.hash, tmp_path / "cache")
+    both = vocabulary.decode(corpus.train.tolist()) + vocabulary.decode(corpus.validation.tolist())
+    assert all(text in both for text in (prose(98), prose(99), b"\xff\xfe\x80 caf\xe9 ", b"cos\nsystem"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_build_that_is_killed_leaves_nothing_that_is_taken_for_whole(essays: Path, tmp_path: Path) -> None:
+    """Killed before each write to disk in turn; the next build gives what an undisturbed one gives."""
+    spec = CorpusSpec(kind="path", path=str(essays), tokens="bpe", vocab_size=512)
+    wanted = load_corpus(spec, tmp_path / "undisturbed").hash
+    code = (
+        "import os, signal, sys; from pathlib import Path; from scaling_core.lab.corpus import load_corpus;"
+        "from scaling_core.lab.spec import CorpusSpec;"
+        "left = [int(sys.argv[3])]; real = {name: getattr(os, name) for name in ('fsync', 'replace', 'rename')}\n"
+        "def faulty(name):\n"
+        "    def call(*given):\n"
+        "        left[0] -= 1\n"
+        "        if left[0] < 0: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return real[name](*given)\n"
+        "    return call\n"
+        "for name in real: setattr(os, name, faulty(name))\n"
+        "load_corpus(CorpusSpec(kind='path', path=sys.argv[1], tokens='bpe', vocab_size=512), Path(sys.argv[2]))"
+    )
+    cache = tmp_path / "cache"
+    killed = 0
+    for step in (1, 5, 9, 10, 11):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(essays), str(cache), str(step)], cwd=ROOT, timeout=60, check=False
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+        killed += 1
+        for folder in cache.iterdir():
+            if folder.is_dir() and not folder.name.startswith("building-"):
+                assert load_cached(folder.name, cache) is not None
+    assert killed == 5
+    assert load_corpus(spec, cache).hash == wanted
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(essays: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CorpusError, match=r"\(the disk is full\); make room there, [0-9,]+ bytes"):
+        load(essays, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())

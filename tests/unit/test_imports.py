@@ -20,9 +20,36 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
-    ("answers", ("optimum", "fit", "demo", "talk")),
-    ("declared", ("lab.oracle", "lab.corpus_spec", "lab.spec", "lab.records", "lab.rules", "lab.identity", "lab.plan")),
-    ("materials", ("lab.sources", "lab.corpus", "lab.batches", "lab.tensors", "lab.surroundings")),
+    ("answers", ("optimum", "fit", "demo", "talk", "curves")),
+    (
+        "declared",
+        (
+            "lab.oracle",
+            "lab.known_texts",
+            "lab.corpus_spec",
+            "lab.spec",
+            "lab.records",
+            "lab.rules",
+            "lab.identity",
+            "lab.plan",
+        ),
+    ),
+    (
+        "materials",
+        (
+            "lab.sources",
+            "lab.duplicates",
+            "lab.tokens",
+            "lab.packing",
+            "lab.hub_child",
+            "lab.hub",
+            "lab.corpus",
+            "lab.batches",
+            "lab.tensors",
+            "lab.allocator",
+            "lab.surroundings",
+        ),
+    ),
     ("store", ("runs", "library")),
     ("pictures", ("viz",)),
     ("commands", ("output", "commands", "lab.report", "lab.options", "lab.commands", "doctor", "cli", "__main__")),
@@ -35,7 +62,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 TORCH = (
     "lab.model",
     "lab.device",
+    "lab.gradient",
     "lab.stepper",
+    "lab.bench",
     "lab.train",
     "lab.checkpoint",
     "lab.calibrate",
@@ -44,7 +73,7 @@ TORCH = (
     "lab.checkup",
     "lab.child",
 )
-CHILD = (*TORCH, "lab.journal", "lab.foresee")
+CHILD = (*TORCH, "lab.journal", "lab.foresee", "lab.early")
 """What only a child process imports, those that may load torch first: it may look down to the store, and nobody else
 may look at it."""
 
@@ -54,12 +83,17 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "altair": ("viz", "ui", "pages"),
     "vl_convert": ("viz",),
     "pandas": ("viz", "ui", "pages"),
-    "scipy": ("fit", "optimum", "demo"),
+    "scipy": ("fit", "optimum", "demo", "curves"),
     "psutil": ("runs", "doctor", "lab.commands", "lab.surroundings", *CHILD),
     "safetensors": ("lab.tensors",),
+    "tokenizers": ("lab.tokens",),
+    "datasets": ("lab.hub_child",),
     "numpy": ("",),
 }
 """Which part of the project may use which package; one that is not here is not a dependency."""
+
+OPTIONAL = ("datasets",)
+"""Packages that the app does without until a person asks for what needs them: the tests install them."""
 
 UNSAFE = ("pickle", "shelve", "marshal", "dill", "cloudpickle", "joblib")
 """Reading what these wrote can run code: no file of this project is read with them."""
@@ -198,7 +232,9 @@ def test_requirements_are_the_packages_in_use(project: Path) -> None:
     lines = (project / "requirements.txt").read_text(encoding="utf-8").splitlines()
     named = {line.split(";")[0].split(">")[0].split("=")[0].strip() for line in lines if line and line[0] != "#"}
     used = {target.split(".")[0] for name in modules() for _, target in imported(name)} & set(PACKAGES)
-    assert {name.removesuffix("-python").replace("-", "_") for name in named} == used
+    assert {name.removesuffix("-python").replace("-", "_") for name in named} == used - set(OPTIONAL)
+    tools = (project / "requirements-test.txt").read_text(encoding="utf-8").splitlines()
+    assert set(OPTIONAL) <= used & {line.split(">")[0] for line in tools}
 
 
 REPORT = """

@@ -1,0 +1,124 @@
+"""While a run trains: is it where the law of the smaller ones says it should be?
+
+The law speaks of cooled validation losses, the curve of training losses at full rate. Between them lies the drop that
+finished lines showed, so that on the law  log f(t) = log L(N, t) - drop(t).  A run is said to be off the law only where
+it is, on the same side, now and at four fifths of the tokens seen, and only where the law has been: not during the
+warm-up, and not at fewer tokens per parameter than any run that was fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from scaling_core.curves.curve import Drop, LearningCurve
+from scaling_core.curves.drops import believe, drops
+from scaling_core.curves.extrapolate import END_NOISE, check_level
+from scaling_core.curves.trunk import Trunk, fit_trunk
+from scaling_core.errors import FitError
+from scaling_core.fit import FitResult, predict
+from scaling_core.units import format_loss, format_quantity
+
+Verdict = Literal["early", "on", "above", "below"]
+EARLIER = 0.8
+"""Share of the tokens seen at which a run must be off the law too."""
+OWN = "this line"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where a run stands against a law. tokens: seen. loss: smoothed training loss of its trunk, nats per token.
+
+    expected: what the law and the drop make of it, between low and high at `level`. excess: loss / expected - 1.
+    All but `tokens` and `level` are NaN where it is too early. sentence: the verdict with its numbers.
+    """
+
+    verdict: Verdict
+    tokens: float
+    loss: float
+    expected: float
+    low: float
+    high: float
+    level: float
+    excess: float
+    sentence: str
+
+
+def where(
+    law: FitResult, params: int, curve: LearningCurve, *, evidence: Sequence[Drop] = (), level: float = 0.95
+) -> Standing:
+    """Whether the trunk of a model with `params` parameters, counted as the law counts, is where `law` expects it.
+
+    law: fitted to smaller runs, with its bootstrap. evidence: `drops` of the lines it was fitted to. Raises InputError
+    for a level outside (0.5, 0.999).
+    """
+    check_level(level)
+    begins = float((law.points.D / law.points.N).min()) * params
+    seen = float(curve.tokens[~curve.cooling][-1]) if curve.tokens.size else 0.0
+    if seen * EARLIER < max(begins, 2.0 * curve.warmup):
+        reason = (
+            f"it has seen {format_quantity(seen)} tokens, {format_quantity(seen / params)} per parameter, and can be "
+            f"compared from {format_quantity(max(begins, 2.0 * curve.warmup) / EARLIER)} on"
+        )
+        return _early(seen, level, reason)
+    try:
+        trunk = fit_trunk(curve, horizon=seen)
+        own = drops(OWN, curve)
+    except FitError:
+        return _early(seen, level, "its curve is too short or too flat to be smoothed")
+    known = (*(one for one in evidence if one.line != OWN), *own)
+    now = _compare(law, params, trunk, known, seen, level)
+    before = _compare(law, params, trunk, known, EARLIER * seen, level)
+    verdict: Verdict = now.verdict if now.verdict == before.verdict else "on"
+    return replace(now, verdict=verdict, sentence=_sentence(now, verdict, law.n))
+
+
+def _compare(law: FitResult, params: int, trunk: Trunk, known: Sequence[Drop], tokens: float, level: float) -> Standing:
+    """One moment's verdict, without a sentence."""
+    loss, error = (float(value[0]) for value in trunk.smooth(np.array([tokens])))
+    foretold = predict(law, float(params), tokens, level=level)
+    z = float(ndtri(0.5 + level / 2.0))
+    of_law = max(math.log(float(foretold.high) / float(foretold.low)) / (2.0 * z), law.scale)
+    drop = believe(known, at=tokens, line=OWN)
+    expected = float(foretold.loss) * math.exp(-float(drop.mean[0]))
+    sd = math.sqrt(of_law**2 + float(drop.covariance[0, 0]) + error**2 + END_NOISE**2)
+    low, high = expected * math.exp(-z * sd), expected * math.exp(z * sd)
+    return Standing(
+        verdict="above" if loss > high else "below" if loss < low else "on",
+        tokens=tokens,
+        loss=loss,
+        expected=expected,
+        low=low,
+        high=high,
+        level=level,
+        excess=loss / expected - 1.0,
+        sentence="",
+    )
+
+
+def _sentence(now: Standing, verdict: Verdict, runs: int) -> str:
+    side = "above" if now.excess >= 0 else "below"
+    words = {
+        "on": "it is on the law",
+        "above": f"it is {now.excess:.1%} above the law, more than its interval allows",
+        "below": f"it is {-now.excess:.1%} below the law, more than its interval allows",
+        "early": "it is too early to say",
+    }[verdict]
+    return (
+        f"At {format_quantity(now.tokens)} tokens its training loss is {format_loss(now.loss)}, {abs(now.excess):.1%} "
+        f"{side} the {format_loss(now.expected)} that the law of {runs} runs expects there (between "
+        f"{format_loss(now.low)} and {format_loss(now.high)} at {now.level:.0%}): {words}."
+    )
+
+
+def _early(seen: float, level: float, reason: str) -> Standing:
+    nothing = math.nan
+    return Standing(
+        verdict="early", tokens=seen, loss=nothing, expected=nothing, low=nothing, high=nothing, level=level,
+        excess=nothing, sentence=f"Too early to say whether the run is on the law: {reason}.",
+    )  # fmt: skip
