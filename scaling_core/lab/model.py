@@ -35,6 +35,22 @@ def sinusoids(context: int, width: int) -> Tensor:
     return math.sqrt(2.0) * torch.cat((torch.sin(angles), torch.cos(angles)), dim=1)[:, :width].float()
 
 
+class Drop:
+    """Dropout whose masks come from a generator of one's own: the same on every thread, and after every resumption.
+
+    Each activation is zero with probability `share` and divided by 1 - share otherwise. Source: Srivastava et al. 2014.
+    """
+
+    def __init__(self, share: float, generator: torch.Generator) -> None:
+        self.share = share
+        self.generator = generator
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x with its mask, of the same shape."""
+        kept = torch.rand(x.shape, generator=self.generator, device=x.device) >= self.share
+        return x * kept / (1.0 - self.share)
+
+
 class Block(nn.Module):
     """One layer: x + attention(norm(x)), then x + mlp(norm(x)). Input and output (batch, tokens, width)."""
 
@@ -52,15 +68,16 @@ class Block(nn.Module):
         """Causal attention; q, k, v and the result (batch, heads, tokens, head width)."""
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, tokens, width) to the same."""
+    def forward(self, x: Tensor, drop: Drop | None = None) -> Tensor:
+        """(batch, tokens, width) to the same. drop: applied to what is added to the residual stream."""
         batch, tokens, width = x.shape
         qkv = self.qkv(self.norm_attention(x)).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = self.attend(q, k, v).transpose(1, 2).reshape(batch, tokens, width)
-        x = x + self.out(mixed)
+        added: Tensor = self.out(mixed)
+        x = x + (added if drop is None else drop(added))
         hidden: Tensor = self.down(F.gelu(self.up(self.norm_mlp(x))))
-        return x + hidden
+        return x + (hidden if drop is None else drop(hidden))
 
 
 class GPT(nn.Module):
@@ -68,14 +85,16 @@ class GPT(nn.Module):
 
     seed: weights are drawn from a generator of their own on the CPU, so that they are the same on every device.
     Matrices have a standard deviation of 0.55 / sqrt(d), those that write into the residual stream 1 / sqrt(2 L) of
-    it; positions start as sinusoids.
+    it; positions start as sinusoids. dropout: share of the embeddings and of what each layer adds that is dropped where
+    a generator is given; attention weights are never.
     """
 
     block: type[Block] = Block
 
-    def __init__(self, shape: Shape, *, vocab_size: int, context: int, seed: int) -> None:
+    def __init__(self, shape: Shape, *, vocab_size: int, context: int, seed: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.vocab_size = vocab_size
+        self.dropout = dropout
         self.tokens = nn.Embedding(vocab_size, shape.d_model)
         self.positions = nn.Parameter(torch.empty(context, shape.d_model))
         self.blocks = nn.ModuleList(self.block(shape.d_model, shape.n_head) for _ in range(shape.n_layer))
@@ -94,11 +113,13 @@ class GPT(nn.Module):
                 elif name.endswith("bias"):
                     parameter.zero_()
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits (batch, tokens, vocabulary) for token ids (batch, tokens)."""
+    def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
+        """Logits (batch, tokens, vocabulary) for token ids (batch, tokens). noise: of the dropout; none without it."""
+        drop = None if noise is None or not self.dropout else Drop(self.dropout, noise)
         x = self.tokens(tokens) + self.positions[: tokens.shape[1]]
+        x = x if drop is None else drop(x)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, drop)
         return F.linear(self.norm(x), self.tokens.weight)
 
     def losses(self, windows: Tensor) -> Tensor:
@@ -107,7 +128,7 @@ class GPT(nn.Module):
         flat = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none")
         return flat.view(windows.shape[0], -1)
 
-    def loss_sum(self, windows: Tensor) -> Tensor:
-        """The same summed over all targets, a scalar."""
-        logits = self(windows[:, :-1])
+    def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
+        """The same summed over all targets, a scalar; with dropout where `noise` is given."""
+        logits = self(windows[:, :-1], noise)
         return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="sum")

@@ -185,8 +185,8 @@ def control(spec: OracleSpec, windows: NDArray[np.integer], losses: FloatArray) 
     """Mean loss with less noise, and its standard error: mean(loss - true loss) + `window_floor`, nats per token.
 
     windows: token ids (n, context + 1). losses: a model's mean loss on each, (n,). The true loss has a known mean and
-    carries nearly all of the text's own luck (a control variate), so that the error shrinks about sevenfold while the
-    expectation stays. Raises InputError where the two do not belong together.
+    carries nearly all of the text's own luck (a control variate), so that the error shrinks four to fifteenfold while
+    the expectation stays. Raises InputError where the two do not belong together.
     """
     if windows.ndim != 2 or losses.shape != windows.shape[:1] or losses.size < 2:
         raise InputError("losses", losses.shape, f"there must be one for each window of {windows.shape}, two at least")

@@ -57,9 +57,9 @@ def computed_in(device: Device, precision: Precision, model_class: type[GPT] = G
         return model_class
 
     class Computed(model_class):  # type: ignore[valid-type, misc]  # a base that is a value is beyond mypy
-        def forward(self, tokens: Tensor) -> Tensor:
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
             with device.numerics(precision):
-                logits: Tensor = super().forward(tokens)
+                logits: Tensor = super().forward(tokens, noise)
             return logits.float()
 
     return Computed

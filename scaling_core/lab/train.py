@@ -117,6 +117,7 @@ class LineTraining:
             batch_sequences=self.line.batch_sequences,
             device=self.bench.device,
             micro_sequences=micro,
+            dropout=spec.dropout,
             model_class=self.bench.model_class,
         )
 

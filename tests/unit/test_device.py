@@ -164,10 +164,10 @@ def test_steps_on_mps_never_wait_for_the_device_and_agree_with_the_processor(mon
 
 def test_out_of_memory_on_mps_clears_its_cache_once_for_each_halving(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cramped(GPT):
-        def loss_sum(self, windows: Tensor) -> Tensor:
+        def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
             if windows.shape[0] > 2:
                 raise RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)")
-            return super().loss_sum(windows)
+            return super().loss_sum(windows, noise)
 
     torch_ = fake(monkeypatch, mps=True)
     one = stepper(resolve("mps"), Cramped)
@@ -280,8 +280,8 @@ def test_a_backend_that_is_wrong_in_the_widest_shape_alone_is_refused(monkeypatc
             return gradients[0] * 1.1
 
     class Wide(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
-            logits: Tensor = super().forward(tokens)
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
+            logits: Tensor = super().forward(tokens, noise)
             return Scaled.apply(logits) if tokens.numel() == 4096 else logits  # type: ignore[no-untyped-call]  # torch leaves apply untyped
 
     verdict = selftest.run(resolve("mps", chunk_tokens=4096), model_class=Wide)

@@ -193,10 +193,10 @@ def test_a_state_taken_back_goes_on_to_the_bit() -> None:
 class Cramped(GPT):
     """A model on a device with room for two sequences."""
 
-    def loss_sum(self, windows: Tensor) -> Tensor:
+    def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
         if windows.shape[0] > 2:
             raise torch.OutOfMemoryError("MPS backend out of memory (MPS allocated: 9.00 GB)")
-        return super().loss_sum(windows)
+        return super().loss_sum(windows, noise)
 
 
 def test_out_of_memory_halves_the_micro_batch_and_keeps_the_batch() -> None:
@@ -218,7 +218,7 @@ def test_out_of_memory_halves_the_micro_batch_and_keeps_the_batch() -> None:
 )
 def test_a_device_that_fails_is_a_sentence(message: str, sentence: str) -> None:
     class Failing(GPT):
-        def loss_sum(self, windows: Tensor) -> Tensor:
+        def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
             raise RuntimeError(message)
 
     one = stepper(model_class=Failing)
@@ -231,7 +231,7 @@ def test_a_device_that_fails_is_a_sentence(message: str, sentence: str) -> None:
 
 def test_a_bug_of_ours_is_not_taken_for_a_device() -> None:
     class Wrong(GPT):
-        def loss_sum(self, windows: Tensor) -> Tensor:
+        def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
             return super().loss_sum(windows[:, :, None])
 
     one = stepper(model_class=Wrong)

@@ -52,8 +52,8 @@ def test_the_model_computes_in_bfloat16_and_keeps_its_loss_in_float32() -> None:
     seen: list[torch.dtype] = []
 
     class Watched(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
-            logits: Tensor = super().forward(tokens)
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
+            logits: Tensor = super().forward(tokens, noise)
             seen.append(logits.dtype)
             return logits
 
@@ -125,8 +125,8 @@ def test_a_leak_in_half_precision_alone_keeps_float32(monkeypatch: pytest.Monkey
 
 def test_a_loss_that_is_off_keeps_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     class Coarse(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
-            logits: Tensor = super().forward(tokens)
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
+            logits: Tensor = super().forward(tokens, noise)
             return logits * 0.8 if half(logits) else logits
 
     ratios(monkeypatch, 2.0, 2.0)
@@ -145,7 +145,7 @@ def test_a_loss_that_is_no_number_keeps_float32(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_error_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
             raise RuntimeError('"mm" not implemented for BFloat16\nmore')
 
     ratios(monkeypatch, 2.0, 2.0)

@@ -81,8 +81,8 @@ class WrongAfterChange(torch.autograd.Function):
 
 def test_gradients_that_are_wrong_after_a_change_of_shape_are_caught() -> None:
     class Stale(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
-            logits: Tensor = super().forward(tokens)
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
+            logits: Tensor = super().forward(tokens, noise)
             return WrongAfterChange.apply(logits) if torch.is_grad_enabled() else logits  # type: ignore[no-untyped-call]  # torch leaves apply untyped
 
     WrongAfterChange.last = None
@@ -91,15 +91,15 @@ def test_gradients_that_are_wrong_after_a_change_of_shape_are_caught() -> None:
 
 def test_a_loss_that_drifts_is_caught() -> None:
     class Drifting(GPT):
-        def loss_sum(self, windows: Tensor) -> Tensor:
-            return super().loss_sum(windows) * (1 + 0.05 * float(np.float32(windows.shape[0] == 4)))
+        def loss_sum(self, windows: Tensor, noise: torch.Generator | None = None) -> Tensor:
+            return super().loss_sum(windows, noise) * (1 + 0.05 * float(np.float32(windows.shape[0] == 4)))
 
     assert "training" in failed(Drifting)
 
 
 def test_an_error_on_the_device_is_a_failed_check_and_not_an_exception() -> None:
     class Broken(GPT):
-        def forward(self, tokens: Tensor) -> Tensor:
+        def forward(self, tokens: Tensor, noise: torch.Generator | None = None) -> Tensor:
             raise RuntimeError("MPS backend: command buffer exited with error")
 
     verdict = selftest.run(Device("cpu"), model_class=Broken)
