@@ -242,6 +242,8 @@ def _results(args: argparse.Namespace) -> int:
     else:
         print(table(report.constant_rows(found["fit"])))
         say(*found["fit"]["warnings"])
+    if found["oracle"] is not None:
+        print(report.oracle_line(found["oracle"]))
     for line in report.prediction_lines(found):
         print(line)
     return 0

@@ -133,6 +133,15 @@ def constant_rows(fit: dict[str, Any]) -> Rows:
     return rows
 
 
+def oracle_line(found: dict[str, Any]) -> str:
+    """The fitted floor of a ladder on the oracle against the known one."""
+    verdict = "within" if found["within"] else "outside"
+    return (
+        f"entropy rate {found['entropy']:.5f}, fitted E {found['E']:.5f} ({found['low']:.5f} to {found['high']:.5f}, "
+        f"the error of the validation text in it): {verdict}"
+    )
+
+
 def prediction_lines(found: dict[str, Any]) -> list[str]:
     """A sentence for each prediction of `results`."""
     lines = []

@@ -18,6 +18,7 @@ from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.noise import seed_noise
 from scaling_core.runs.rows import PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
+from scaling_core.runs.truth import Truth, truth_of
 
 BOOTSTRAP = 1000
 """Refits behind the intervals of `results`."""
@@ -48,8 +49,11 @@ def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP)
     """
     row, runs, foretold = _read(sweep, home or place.home())
     predictions = [_prediction(one, runs) for one in foretold]
+    truth: Truth | None = None
     try:
-        fit: dict[str, Any] | None = plain(fit_runs(runs, bootstrap=bootstrap).to_dict())
+        law = fit_runs(runs, bootstrap=bootstrap)
+        truth = truth_of(row, law, home or place.home())
+        fit: dict[str, Any] | None = plain(law.to_dict())
         note = None
     except FitError as error:
         fit, note = None, str(error)
@@ -73,6 +77,7 @@ def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP)
         "runs": len(runs),
         "fit": fit,
         "fit_note": note,
+        "oracle": None if truth is None else plain({**asdict(truth), "within": truth.within}),
         "prediction": predictions[-1] if predictions else None,
         "predictions": predictions,
     }

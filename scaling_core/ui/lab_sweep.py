@@ -11,6 +11,7 @@ import streamlit as st
 from scaling_core.errors import ScalingError
 from scaling_core.fit import FitResult
 from scaling_core.runs import results, supervisor
+from scaling_core.runs.truth import truth_of
 from scaling_core.runs.tuning import rate_bowls
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_charts import show_spec
@@ -113,6 +114,7 @@ def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted, *, recorded: bo
     _charts(theme, seen, fit.law)
     if not plan.spec.tunes:
         _law(fit)
+        _truth(home, seen, fit)
     closer(theme, home, seen, fit)
     section("Every run", "Orange rows were never part of the fit: predicted first, then measured.")
     marked = [run.held_out for run in status.runs]
@@ -279,6 +281,13 @@ def _law(found: Fitted) -> None:
     st.html(lab_html.figure_groups([constants]))
     if fit.replicates is not None:
         note(f"Beneath each: its {100 * fit.level:.0f}% interval, from {len(fit.replicates)} refits.")
+
+
+def _truth(home: Path, seen: Snapshot, fit: Fitted) -> None:
+    """On the oracle, what the floor should have been."""
+    truth = None if fit.law is None else truth_of(seen.row, fit.law, home)
+    if truth is not None:
+        note(truth.sentence, kind="quiet" if truth.within else "warning")
 
 
 def _interval(pair: tuple[float, float] | None) -> str:

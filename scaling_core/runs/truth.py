@@ -1,0 +1,76 @@
+"""What a ladder on the oracle should have found: the entropy rate of its language, against the fitted floor E."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+from scaling_core.errors import ScalingError
+from scaling_core.fit import FitResult
+from scaling_core.lab import rules
+from scaling_core.lab.batches import validation_set
+from scaling_core.lab.corpus import load_cached
+from scaling_core.lab.oracle import entropy_rate, true_losses
+from scaling_core.runs.rows import SweepRow
+from scaling_core.units import format_loss
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Truth:
+    """The known floor and the fitted one, nats per token.
+
+    entropy: exact, of the language. text_floor: the mean loss of the language itself on the validation windows, and
+    text_se its standard error: an error that all runs share, so that it shifts E and leaves no residual. E, low, high:
+    fitted, with the interval of the fit at `level` widened by that error, sqrt(d^2 + (z text_se)^2) on either side.
+    """
+
+    entropy: float
+    text_floor: float
+    text_se: float
+    E: float
+    low: float
+    high: float
+    level: float
+
+    @property
+    def within(self) -> bool:
+        """Whether the interval holds the entropy rate."""
+        return self.low <= self.entropy <= self.high
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in words."""
+        verdict = "holds it" if self.within else "misses it"
+        return (
+            f"The true floor is the entropy rate of this language, {self.entropy:.4f} nats per token, known exactly; "
+            f"the fit says E = {format_loss(self.E)}, between {self.low:.4f} and {self.high:.4f} at {self.level:.0%}, "
+            f"and so {verdict}. The interval counts what the validation text, whose own floor is {self.text_floor:.4f}, may "
+            "be off by. Of no natural text can this floor be known."
+        )
+
+
+def truth_of(row: SweepRow, fit: FitResult, home: Path) -> Truth | None:
+    """The truth beside the fit of a sweep on the oracle; None for any other text, or where its copy is gone."""
+    spec = row.plan.spec
+    corpus = load_cached(str(row.corpus.get("hash")), home / "corpora")
+    if spec.corpus.oracle is None or corpus is None or "E" not in fit.intervals:
+        return None
+    try:
+        windows = validation_set(corpus.validation, context=spec.context, windows=rules.validation_windows(spec.mode))
+    except ScalingError:
+        return None
+    floors = true_losses(spec.corpus.oracle, windows).mean(axis=1)
+    text_se = float(floors.std(ddof=1) / math.sqrt(floors.size))
+    E, (low, high) = fit.constants["E"], fit.intervals["E"]
+    shared = NormalDist().inv_cdf(0.5 + fit.level / 2) * text_se
+    return Truth(
+        entropy=entropy_rate(spec.corpus.oracle),
+        text_floor=float(floors.mean()),
+        text_se=text_se,
+        E=E,
+        low=E - math.hypot(E - low, shared),
+        high=E + math.hypot(high - E, shared),
+        level=fit.level,
+    )
