@@ -46,8 +46,8 @@ class Truth:
         return (
             f"The true floor is the entropy rate of this language, {self.entropy:.4f} nats per token, known exactly; "
             f"the fit says E = {format_loss(self.E)}, between {self.low:.4f} and {self.high:.4f} at {self.level:.0%}, "
-            f"and so {verdict}. The interval counts what the validation text, whose own floor is {self.text_floor:.4f}, may "
-            "be off by. Of no natural text can this floor be known."
+            f"and so {verdict}. The interval counts what the validation text may be off by, whose own floor is "
+            f"{self.text_floor:.4f}. Of no natural text can this floor be known."
         )
 
 
