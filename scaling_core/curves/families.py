@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_core.arrays import FloatArray
+from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.curves.curve import Schedule
 
 FAMILIES = ("power", "annealing", "no floor", "logarithm", "exponential")
@@ -36,7 +36,7 @@ class Shapes:
     seen, shape (G, 2).
     """
 
-    family: FloatArray
+    family: IndexArray
     at: FloatArray
     floor: FloatArray
 
@@ -68,7 +68,7 @@ def shapes(times: FloatArray, annealed: FloatArray, first: int, last: int) -> Sh
         for gamma in STRETCHES:
             power = (times / (span * seen)) ** gamma
             add("exponential", np.exp(power[first] - power), 0.7, 0.4)
-    return Shapes(family=np.array(family, dtype=np.float64), at=np.stack(rows), floor=np.array(floor))
+    return Shapes(family=np.array(family, dtype=np.intp), at=np.stack(rows), floor=np.array(floor))
 
 
 def annealing_shares(shares: FloatArray, memory: float, *, points: int = 400) -> FloatArray:

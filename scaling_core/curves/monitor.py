@@ -1,9 +1,10 @@
 """While a run trains: is it where the law of the smaller ones says it should be?
 
 The law speaks of cooled validation losses, the curve of training losses at full rate. Between them lies the drop that
-finished lines showed, so that on the law  log f(t) = log L(N, t) - drop(t).  A run is said to be off the law only where
-it is, on the same side, now and at four fifths of the tokens seen, and only where the law has been: not during the
-warm-up, and not at fewer tokens per parameter than any run that was fitted.
+finished lines showed, so that on the law  log f(t) = log L(N, t) - drop(t).  The curve is averaged over the last fifth
+of the tokens seen, and over the fifth before. A run is said to be off the law only where both averages are, on the same
+side, and only where the law has been: not during the warm-up, and not at fewer tokens per parameter than any run that
+was fitted.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from scipy.special import ndtri
 from scaling_core.curves.curve import Drop, LearningCurve
 from scaling_core.curves.drops import believe, drops
 from scaling_core.curves.extrapolate import END_NOISE, check_level
-from scaling_core.curves.trunk import Trunk, fit_trunk
 from scaling_core.errors import FitError
 from scaling_core.fit import FitResult, predict
 from scaling_core.units import format_loss, format_quantity
 
 Verdict = Literal["early", "on", "above", "below"]
-EARLIER = 0.8
-"""Share of the tokens seen at which a run must be off the law too."""
+WINDOW = 0.8
+"""Share of the tokens at which a window begins that ends at all of them."""
+LEAST_POINTS = 6
+"""In a window."""
 OWN = "this line"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """Where a run stands against a law. tokens: seen. loss: smoothed training loss of its trunk, nats per token.
+    """Where a run stands against a law. tokens: middle of the window. loss: its mean training loss, nats per token.
 
-    expected: what the law and the drop make of it, between low and high at `level`. excess: loss / expected - 1.
-    All but `tokens` and `level` are NaN where it is too early. sentence: the verdict with its numbers.
+    expected: what the law and the drop make of it, between low and high at `level`. excess: loss / expected - 1. Where
+    it is too early these are NaN, and tokens are those seen. sentence: the verdict with its numbers.
     """
 
     verdict: Verdict
@@ -58,35 +60,45 @@ def where(
     for a level outside (0.5, 0.999).
     """
     check_level(level)
-    begins = float((law.points.D / law.points.N).min()) * params
     seen = float(curve.tokens[~curve.cooling][-1]) if curve.tokens.size else 0.0
-    if seen * EARLIER < max(begins, 2.0 * curve.warmup):
+    begins = max(2.0 * curve.warmup, float((law.points.D / law.points.N).min()) * params) / WINDOW**2
+    if seen < begins:
         reason = (
-            f"it has seen {format_quantity(seen)} tokens, {format_quantity(seen / params)} per parameter, and can be "
-            f"compared from {format_quantity(max(begins, 2.0 * curve.warmup) / EARLIER)} on"
+            f"it has seen {format_quantity(seen)} tokens, and its curve can be held against the law from "
+            f"{format_quantity(begins)} on"
         )
         return _early(seen, level, reason)
-    try:
-        trunk = fit_trunk(curve, horizon=seen)
-        own = drops(OWN, curve)
-    except FitError:
-        return _early(seen, level, "its curve is too short or too flat to be smoothed")
-    known = (*(one for one in evidence if one.line != OWN), *own)
-    now = _compare(law, params, trunk, known, seen, level)
-    before = _compare(law, params, trunk, known, EARLIER * seen, level)
+    known = (*(one for one in evidence if one.line != OWN), *_own(curve))
+    now, before = (_compare(law, params, curve, known, until=t, level=level) for t in (seen, WINDOW * seen))
+    if now is None or before is None:
+        return _early(seen, level, "its curve has too few points to be averaged")
     verdict: Verdict = now.verdict if now.verdict == before.verdict else "on"
     return replace(now, verdict=verdict, sentence=_sentence(now, verdict, law.n))
 
 
-def _compare(law: FitResult, params: int, trunk: Trunk, known: Sequence[Drop], tokens: float, level: float) -> Standing:
-    """One moment's verdict, without a sentence."""
-    loss, error = (float(value[0]) for value in trunk.smooth(np.array([tokens])))
+def _own(curve: LearningCurve) -> tuple[Drop, ...]:
+    """What cooling did at the ends of the line itself, as far as they can be held against its trunk."""
+    try:
+        return drops(OWN, curve)
+    except FitError:
+        return ()
+
+
+def _compare(
+    law: FitResult, params: int, curve: LearningCurve, known: Sequence[Drop], *, until: float, level: float
+) -> Standing | None:
+    """The verdict on the window that ends at `until` tokens, without a sentence; None where it has too few points."""
+    rows = ~curve.cooling & (curve.tokens > WINDOW * until) & (curve.tokens <= until)
+    logs = np.log(curve.losses[rows])
+    if logs.size < LEAST_POINTS:
+        return None
+    tokens, loss = float(np.exp(np.log(curve.tokens[rows]).mean())), math.exp(float(logs.mean()))
     foretold = predict(law, float(params), tokens, level=level)
     z = float(ndtri(0.5 + level / 2.0))
     of_law = max(math.log(float(foretold.high) / float(foretold.low)) / (2.0 * z), law.scale)
     drop = believe(known, at=tokens, line=OWN)
     expected = float(foretold.loss) * math.exp(-float(drop.mean[0]))
-    sd = math.sqrt(of_law**2 + float(drop.covariance[0, 0]) + error**2 + END_NOISE**2)
+    sd = math.sqrt(of_law**2 + float(drop.covariance[0, 0]) + float(logs.var(ddof=1)) / logs.size + END_NOISE**2)
     low, high = expected * math.exp(-z * sd), expected * math.exp(z * sd)
     return Standing(
         verdict="above" if loss > high else "below" if loss < low else "on",
@@ -103,16 +115,17 @@ def _compare(law: FitResult, params: int, trunk: Trunk, known: Sequence[Drop], t
 
 def _sentence(now: Standing, verdict: Verdict, runs: int) -> str:
     side = "above" if now.excess >= 0 else "below"
+    only_now = "it has left the law's interval only now" if now.verdict != "on" else "it is on the law"
     words = {
-        "on": "it is on the law",
+        "on": only_now,
         "above": f"it is {now.excess:.1%} above the law, more than its interval allows",
         "below": f"it is {-now.excess:.1%} below the law, more than its interval allows",
         "early": "it is too early to say",
     }[verdict]
     return (
-        f"At {format_quantity(now.tokens)} tokens its training loss is {format_loss(now.loss)}, {abs(now.excess):.1%} "
-        f"{side} the {format_loss(now.expected)} that the law of {runs} runs expects there (between "
-        f"{format_loss(now.low)} and {format_loss(now.high)} at {now.level:.0%}): {words}."
+        f"Around {format_quantity(now.tokens)} tokens its training loss is {format_loss(now.loss)}, "
+        f"{abs(now.excess):.1%} {side} the {format_loss(now.expected)} that the law of {runs} runs expects there "
+        f"(between {format_loss(now.low)} and {format_loss(now.high)} at {now.level:.0%}): {words}."
     )
 
 

@@ -20,6 +20,7 @@ from scaling_core.runs import place, results, supervisor
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus
 from scaling_core.runs.recording import record, write_recording
+from scaling_core.runs.scoring import predictions_score
 from scaling_core.runs.store import Store
 from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.units import format_duration
@@ -49,6 +50,7 @@ def register(commands: SubParsers) -> None:
     for parser in (start, tune, extend):
         parser.add_argument("--wait", action="store_true", help="follow it; Ctrl-C leaves the training untouched")
     _add(known, "list", _list, "the sweeps there are")
+    _add(known, "score", _score, "how well the predictions of all sweeps have done, by factor of compute")
     for name, run, text in (
         ("status", _status, "how a sweep stands"),
         ("stop", _stop, "end the process of a sweep; what it did is kept"),
@@ -198,6 +200,15 @@ def _list(args: argparse.Namespace) -> int:
         print("No sweep yet; `lab start` trains one.")
         return 0
     print(table(report.list_rows(known)))
+    return 0
+
+
+def _score(args: argparse.Namespace) -> int:
+    found = predictions_score(place.home())
+    if args.json:
+        return _print_json(asdict(found))
+    print(table(report.score_rows(found)))
+    print(found.sentence)
     return 0
 
 

@@ -7,6 +7,7 @@ the prediction against.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from scaling_core.curves.extrapolate import Extrapolation, certain, extrapolate
 from scaling_core.errors import ScalingError
@@ -37,3 +38,8 @@ def certain_end(
     except ScalingError:  # too little was seen yet
         return None
     return foretold if certain(foretold, tolerance) else None
+
+
+def standard_error(foretold: Extrapolation) -> float:
+    """What half of the interval is in standard errors of a normal distribution, nats per token."""
+    return (foretold.high - foretold.low) / 2 / NormalDist().inv_cdf(0.5 + foretold.level / 2)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from scaling_core.curves.score import Score
 from scaling_core.lab.records import Plan
 from scaling_core.output import table
 from scaling_core.runs.progress import SweepStatus
@@ -130,6 +131,21 @@ def constant_rows(fit: dict[str, Any]) -> Rows:
     for name, value in {**fit["constants"], **fit["exponents"]}.items():
         low, high = intervals.get(name, (None, None))
         rows.append((name, f"{value:.6g}", "" if low is None or high is None else f"{low:.6g} to {high:.6g}"))
+    return rows
+
+
+def score_rows(found: Score) -> Rows:
+    """A row for each range of factors of compute with a prediction in it, and one for all, under a header."""
+    rows: Rows = [("factor", "predictions", "median error", "worst", "within", "coverage", "its 95% interval")]
+    for row in (*found.rows, found.total):
+        if row.median_error is None or row.worst_error is None or row.coverage is None:
+            continue
+        rows.append(
+            (
+                *(row.label, str(row.n), f"{row.median_error:.2%}", f"{row.worst_error:.2%}", str(row.within)),
+                *(f"{row.coverage:.0%}", f"{row.coverage_low:.0%} to {row.coverage_high:.0%}"),
+            )
+        )
     return rows
 
 

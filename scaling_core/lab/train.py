@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from scaling_core.lab import rules
 from scaling_core.lab.batches import BatchOrder
 from scaling_core.lab.bench import Bench, CertainEnd, Stopped
 from scaling_core.lab.checkpoint import Checkpoints, Loaded, keep_weights
-from scaling_core.lab.early import asks, certain_end
+from scaling_core.lab.early import asks, certain_end, standard_error
 from scaling_core.lab.identity import init_seed, line_key
 from scaling_core.lab.journal import Curve, Diverged
 from scaling_core.lab.records import LinePlan, RunPlan
 from scaling_core.lab.stepper import Stepper
+from scaling_core.lab.watch import Watch
 
 CHECKPOINT_SECONDS = 30.0
 """Between rolling checkpoints; longer where writing one takes more than a twentieth of it."""
@@ -47,6 +47,7 @@ class LineTraining:
         self.order = BatchOrder(
             bench.corpus.train, context=spec.context, batch_sequences=line.batch_sequences, seed=line.seed
         )
+        self._watch = Watch(bench, line)
         self.step = 0
         self.spent = 0.0
         self.stepper: Stepper | None = None
@@ -97,7 +98,7 @@ class LineTraining:
 
     @property
     def on_trunk(self) -> bool:
-        """Whether the present track is the trunk, on which every later run of the line depends."""
+        """Whether the present track is the trunk, on which later runs depend."""
         return self._track == self.line.track
 
     # Where a track begins
@@ -209,8 +210,7 @@ class LineTraining:
             loss = self.stepper.step(self._batch(), self._curve.rate(self.step))
             self._pending.append(loss)
             self.step += 1
-            if self.bench.plan.spec.stop_early and asks(self._run, self.step):
-                self._ask_end()
+            self._look()
             if now - self._flushed >= FLUSH_SECONDS:
                 self._flush()
             if self.stepper.micro_sequences != micro:
@@ -223,29 +223,26 @@ class LineTraining:
         self.spent = spent + time.monotonic() - started
         self._flush()
 
-    def _ask_end(self) -> None:
-        """Raise CertainEnd where the run's end is certain by what is stored up to this step."""
-        self._flush()
-        store, sweep = self.bench.journal.store, self.bench.plan.spec.id
-        foretold = certain_end(self.bench.plan, self.line, self._run, store.curve(sweep), store.runs(sweep))
-        if foretold is not None:
-            raise CertainEnd(foretold)
+    def _look(self) -> None:
+        """Whether the line has left the law, in words; CertainEnd where the run's end is certain by this step."""
+        self._watch.look(self._run, self.step)
+        plan, store = self.bench.plan, self.bench.journal.store
+        if plan.spec.stop_early and asks(self._run, self.step):
+            self._flush()
+            found = certain_end(plan, self.line, self._run, store.curve(plan.spec.id), store.runs(plan.spec.id))
+            if found is not None:
+                raise CertainEnd(found)
 
     def _censor(self, foretold: Extrapolation) -> None:
         """Store the foretold loss as one that was not measured, with its standard error."""
         run, bench = self._run, self.bench
         bench.journal.event("info", f"{run.id} was stopped. {foretold.note}")
+        tokens = self.step * self.batch_tokens
         bench.journal.store.finish_run(
-            bench.plan.spec.id,
-            run.id,
-            loss=foretold.loss,
-            se=(foretold.high - foretold.low) / 2 / NormalDist().inv_cdf(0.5 + foretold.level / 2),
-            bits_per_byte=bench.corpus.bits_per_byte(foretold.loss),
-            seconds=self.spent,
-            tokens=self.step * self.batch_tokens,
-            unique_tokens=self.order.unique_tokens(self.step * self.batch_tokens),
-            censored=True,
-        )
+            bench.plan.spec.id, run.id, loss=foretold.loss, se=standard_error(foretold), censored=True,
+            bits_per_byte=bench.corpus.bits_per_byte(foretold.loss), seconds=self.spent, tokens=tokens,
+            unique_tokens=self.order.unique_tokens(tokens),
+        )  # fmt: skip
 
     def _batch(self) -> Tensor:
         """The windows of the present step, from a block gathered at once."""

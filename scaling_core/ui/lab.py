@@ -8,9 +8,11 @@ from pathlib import Path
 import streamlit as st
 
 from scaling_core.errors import StoreError
+from scaling_core.lab.report import score_rows
 from scaling_core.runs import place
 from scaling_core.runs.liveness import ShownState, shown_state
 from scaling_core.runs.rows import SweepRow
+from scaling_core.runs.scoring import predictions_score
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_plan import FLASH, new_ladder
 from scaling_core.ui.lab_sweep import preview, recorded_view, sweep_view
@@ -50,6 +52,7 @@ def lab_page(theme: Theme) -> None:
     new_ladder(theme, home, rows)
     if rows:
         _history(home, rows, states)
+        _score(home)
     elif example is not None:
         preview(theme, example)
 
@@ -100,3 +103,13 @@ def _history(home: Path, rows: Sequence[SweepRow], states: dict[str, ShownState]
         if button.button("Open", key=f"lab.open.{row.id}", width="stretch"):
             st.query_params["sweep"] = row.id
             st.rerun()
+
+
+def _score(home: Path) -> None:
+    """How well all predictions of this machine have done, by how far they reached."""
+    found = predictions_score(home)
+    if not found.total.n:
+        return
+    section("How far predictions can be trusted here", found.sentence)
+    header, *rows = score_rows(found)
+    st.html(lab_html.table(header, rows, marked=[False] * len(rows)))

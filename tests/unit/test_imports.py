@@ -65,6 +65,7 @@ TORCH = (
     "lab.gradient",
     "lab.stepper",
     "lab.bench",
+    "lab.watch",
     "lab.train",
     "lab.checkpoint",
     "lab.calibrate",
