@@ -1,0 +1,61 @@
+"""Runs that are stopped once their end is foretold: marked, left out of the fit, and the same after a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaling_core.lab.records import Plan
+from scaling_core.runs.results import fit_runs
+from scaling_core.runs.rows import RunRow
+from scaling_core.runs.store import Store
+from tests.faults.trainer import Nursery, make_plan, outcome
+
+pytestmark = pytest.mark.slow
+TOLERANCE = 0.2
+"""Wide, since so short curves foretell little."""
+
+
+def plan_of(text: Path) -> Plan:
+    return make_plan(text, horizons=(4.0, 12.0), stop_early=TOLERANCE, seeds=(2, 1))
+
+
+def rows(home: Path, plan: Plan) -> list[RunRow]:
+    with Store.open_reader(home) as store:
+        return store.runs(plan.spec.id)
+
+
+def test_a_run_that_is_certain_is_stopped_and_marked(nursery: Nursery, text: Path, lab_home: Path) -> None:
+    plan = plan_of(text)
+    code, said = nursery.train(lab_home, plan)
+    assert code == 0, said
+    runs = rows(lab_home, plan)
+    stopped = [run for run in runs if run.censored]
+    assert stopped, said
+    for run in stopped:
+        assert not run.held_out
+        assert run.tokens < run.planned_tokens
+        assert run.loss is not None
+        assert run.se is not None
+        assert 1.96 * run.se <= 1.01 * TOLERANCE * run.loss
+        assert f"{run.id} was stopped." in said
+    assert all(run.state == "finished" for run in runs)
+    assert not any(run.censored for run in runs if run.held_out)
+    measured = [run for run in runs if run.loss is not None and not run.censored and not run.held_out]
+    with pytest.raises(Exception, match="run"):
+        fit_runs([*stopped, *measured[:3]])
+
+
+def test_a_kill_changes_no_decision(nursery: Nursery, text: Path, lab_home: Path, tmp_path: Path) -> None:
+    plan = plan_of(text)
+    whole = tmp_path / "whole"
+    assert nursery.train(whole, plan)[0] == 0
+    for share in (0.2, 0.5, 0.8):
+        training = nursery.start(lab_home, plan)
+        wanted = share * sum(run.tokens for run in plan.runs)
+        training.wait_for(lambda wanted=wanted: sum(r.tokens for r in rows(lab_home, plan)) >= 0.4 * wanted)  # type: ignore[misc]  # a default binds it
+        training.kill()
+    assert nursery.train(lab_home, plan)[0] == 0
+    assert outcome(lab_home, plan) == outcome(whole, plan)
+    assert [run.censored for run in rows(lab_home, plan)] == [run.censored for run in rows(whole, plan)]
