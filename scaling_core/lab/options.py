@@ -10,7 +10,8 @@ from typing import Any
 from scaling_core.errors import InputError
 from scaling_core.lab.corpus import load_corpus
 from scaling_core.lab.known_texts import list_choices
-from scaling_core.lab.plan import make_plan, make_spec, mode_rule
+from scaling_core.lab.modes import mode_rule
+from scaling_core.lab.plan import make_plan, make_spec
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for
 from scaling_core.lab.spec import MODES, CorpusSpec, Mode, Shape, SweepSpec
@@ -39,7 +40,7 @@ def add_ladder_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-steps", metavar="S", help="most optimiser steps of a run")
     parser.add_argument("--held-out", metavar="H", help="largest sizes to predict first (default 1, of three or more)")
     parser.add_argument("--rates", metavar="SWEEP", help="take the rate from this sweep of rates, see `lab tune`")
-    parser.add_argument("--stop-early", metavar="T", help="stop a run once its end is foretold to this share, e.g. 1%%")
+    parser.add_argument("--stop-early", metavar="T", help="stop a run once its end is foretold to this share, e.g. 4%%")
 
 
 def add_tuning_options(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +16,9 @@ import numpy as np
 from scaling_core.errors import DeviceError, InputError
 from scaling_core.flops import flops_per_token
 from scaling_core.lab import rules
+from scaling_core.lab.modes import MODE_RULES, ModeRule, mode_rule
 from scaling_core.lab.records import Calibration, LinePlan, Plan
-from scaling_core.lab.spec import BYTES_VOCAB, MODES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.lab.spec import BYTES_VOCAB, CorpusSpec, Mode, Shape, SweepSpec
 from scaling_core.units import format_bytes, format_duration
 
 EVALUATION_SHARE = 1 / 3
@@ -32,65 +33,6 @@ TOP_STEP = 2.0
 """Least ratio of parameters from the rung below to the largest, which is foretold: four times the compute."""
 EPOCHS_HARMLESS = 4.0
 """Repetitions of a text up to which a repeated token is worth about a new one (Muennighoff et al. 2023, section 6)."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModeRule:
-    """What a mode asks for: seconds in all, sizes, horizons that double, and the bounds of the first one.
-
-    fill: share of the seconds that the plan aims at; the rest is for a machine that is busier than when measured.
-    shortest, longest: bounds of the first horizon, in tokens per parameter. least: how far it may go below `shortest`
-    where the smallest ladder would otherwise take too long. step: least ratio of parameters from rung to rung below
-    the largest, for which it is `TOP_STEP` at least. seeds: how often the smallest sizes are trained, each time with
-    another seed, which tells the noise between seeds at a few hundredths of the compute.
-    """
-
-    seconds: float
-    fill: float
-    sizes: int
-    horizons: int
-    least: float
-    shortest: float
-    longest: float
-    step: float
-    seeds: tuple[int, ...]
-
-
-MODE_RULES: dict[Mode, ModeRule] = {
-    "smoke": ModeRule(
-        seconds=20.0, fill=0.8, sizes=4, horizons=3, least=1.0, shortest=2.0, longest=5.0, step=1.6, seeds=()
-    ),
-    "live": ModeRule(
-        seconds=180.0, fill=0.92, sizes=5, horizons=3, least=2.0, shortest=5.0, longest=20.0, step=1.45, seeds=(3, 2)
-    ),
-    "quick": ModeRule(
-        seconds=3600.0, fill=0.95, sizes=6, horizons=4, least=4.0, shortest=10.0, longest=20.0, step=1.9, seeds=(3, 2)
-    ),
-    "standard": ModeRule(
-        seconds=36_000.0, fill=0.95, sizes=7, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9, seeds=(3, 2)
-    ),
-    "full": ModeRule(
-        seconds=259_200.0, fill=0.95, sizes=8, horizons=5, least=4.0, shortest=8.0, longest=12.0, step=1.9, seeds=(3, 2)
-    ),
-}
-"""The smallest models on the fewest tokens are still in the steep first part of their curves, where no power law holds:
-the shorter modes take their sizes closer together, so that a ladder of a given top begins with a larger model."""
-
-
-def mode_rule(mode: Mode, *, sizes: int | None = None, minutes: float | None = None) -> ModeRule:
-    """The rule of a mode, with one's own number of sizes or minutes. Raises InputError outside their bounds."""
-    if mode not in MODES:
-        raise InputError("mode", mode, f"it must be one of {', '.join(MODES)}")
-    rule = MODE_RULES[mode]
-    if sizes is not None:
-        if not 3 <= sizes <= 8:
-            raise InputError("sizes", sizes, "a ladder has 3 to 8 sizes here")
-        rule = replace(rule, sizes=sizes)
-    if minutes is not None:
-        if not (math.isfinite(minutes) and 0.2 <= minutes <= 60 * 24 * 30):
-            raise InputError("minutes", minutes, "a ladder takes from 0.2 minutes to 30 days (43200 minutes)")
-        rule = replace(rule, seconds=60.0 * minutes)
-    return rule
 
 
 def make_spec(
@@ -112,7 +54,8 @@ def make_spec(
     Sizes are taken from `rules.ladder_shapes` and between them, from the top down in the mode's steps. For the largest
     top that fits with the mode's shortest horizons, the horizons then grow until the time is used. Where not even
     the smallest ladder fits, that one is given all the same; `make_plan` says how long it really takes.
-    shapes, horizons: taken as they are, instead of what would fit. seeds: lines of each size, by default the mode's for
+    shapes, horizons: taken as they are, instead of what would fit, and however few the steps.
+    seeds: lines of each size, by default the mode's for
     the smallest ones. settings: further fields of the `SweepSpec`.
 
     Raises InputError on a bad field, DeviceError where the device failed its self-test.
@@ -138,7 +81,7 @@ def make_spec(
             seed=seed,
             seeds=seeds,
             held_out=held_out,
-            **(settings or {}),
+            **{"least_steps": 0 if horizons else rule.least_steps, **(settings or {})},
         )
 
     def fits(spec: SweepSpec) -> bool:
@@ -304,6 +247,13 @@ def _warnings(
         found.append(
             f"The largest size needs about {format_bytes(plan.memory_bytes)} of the "
             f"{format_bytes(calibration.memory_bytes)} there are; close other programs or choose fewer sizes."
+        )
+    most = {line.rung: len(line.runs) for line in plan.lines}
+    if cut := [line for line in plan.sizes if most[line.rung] < len(plan.spec.horizons)]:
+        found.append(
+            f"The shorter horizons of the smallest {len(cut)} sizes are left out: in fewer than "
+            f"{plan.spec.least_steps} steps a model is still in the steep first part of its curve, which no law "
+            "describes."
         )
     fitted = [run for run in plan.runs if not run.held_out]
     decades = math.log10(max(run.flops for run in fitted) / min(run.flops for run in fitted))

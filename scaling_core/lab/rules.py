@@ -222,8 +222,12 @@ def track_name(rung: int, index: int = 0, factor: float = 1.0) -> str:
 
 
 def run_lengths(spec: SweepSpec, params: int, batch_tokens: int) -> list[tuple[float, int]]:
-    """Horizon and optimiser steps of each run of a size; those beyond `max_steps` become one that ends there."""
+    """Horizon and optimiser steps of each run of a size: not fewer than `least_steps`, and cut at `max_steps`.
+
+    The longest horizon stays whatever its steps; horizons beyond `max_steps` become one that ends there.
+    """
     lengths = [(h, max(2, math.ceil(h * params / batch_tokens))) for h in spec.horizons]
+    lengths = [one for one in lengths[:-1] if one[1] >= spec.least_steps] + lengths[-1:]
     if spec.max_steps is None or lengths[-1][1] <= spec.max_steps:
         return lengths
     within = [(h, steps) for h, steps in lengths if steps < spec.max_steps]

@@ -71,7 +71,8 @@ class SweepSpec:
     peak rate of a rung, coefficient * (N / 100000)^exponent, N without embeddings and head. rate_factors: what
     multiplies it; with several, each is a line, and the sweep tunes the rate. decay_fraction: share of a branch's
     tokens spent on the 1-sqrt decay. dropout: share of activations dropped in training. max_steps: most optimiser steps
-    of a run; longer horizons are cut there. stop_early: None, or the relative half width of the interval of a run's
+    of a run; longer horizons are cut there. least_steps: horizons of a size that take fewer steps are left out, but for
+    its longest. stop_early: None, or the relative half width of the interval of a run's
     foretold loss at which it is stopped; such a loss is marked as censored. rules: version of `lab.rules`.
     """
 
@@ -90,6 +91,7 @@ class SweepSpec:
     decay_fraction: float = 0.2
     dropout: float = 0.0
     max_steps: int | None = None
+    least_steps: int = 0
     stop_early: float | None = None
     precision: Precision = "float32"
     rules: int = RULES
@@ -149,8 +151,10 @@ class SweepSpec:
             raise InputError("dropout", self.dropout, "it must be at least 0 and below 1")
         if self.max_steps is not None and (type(self.max_steps) is not int or not 2 <= self.max_steps <= 10**9):
             raise InputError("max_steps", self.max_steps, "it must be a whole number from 2 on")
-        if self.stop_early is not None and not 1e-4 <= self.stop_early <= 0.5:
-            raise InputError("stop_early", self.stop_early, "it must lie between 0.0001 and 0.5")
+        if type(self.least_steps) is not int or not 0 <= self.least_steps <= 10**6:
+            raise InputError("least_steps", self.least_steps, "it must be a whole number from 0 to 1000000")
+        if self.stop_early is not None and not 0.02 <= self.stop_early <= 0.5:
+            raise InputError("stop_early", self.stop_early, "no end is ever foretold closer than 2%: from 0.02 to 0.5")
 
     @property
     def vocab_size(self) -> int:

@@ -90,6 +90,7 @@ def plan_of_version_1(plan: dict[str, Any]) -> dict[str, Any]:
     del spec["vocab_size"]
     spec.update(
         seeds=[], rate_coefficient=5e-3, rate_exponent=-0.23, rate_factors=[factor], dropout=0.0, max_steps=None,
+        least_steps=0,
         stop_early=None, rules=1,
     )  # fmt: skip
     lines = []

@@ -126,7 +126,7 @@ def _own(mode: Mode, rate_sweeps: dict[str, str]) -> Wish:
             "Stop a run once its end is certain", key="lab.own.early",
             help="Its loss is then foretold from its curve and marked as such; the fit leaves it out.",
         ):  # fmt: skip
-            stop_early = _field("stop_early", "Certain to", "1%", "Half width of the 95% interval") or "1%"
+            stop_early = _field("stop_early", "Certain to", "4%", "Half width of the 95% interval") or "4%"
     given = {name: value for name, value in typed.items() if value is not None}
     return Wish(mode=mode, tunes=tunes, rates=rates or None, stop_early=stop_early, **given)
 

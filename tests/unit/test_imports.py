@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "lab.records",
             "lab.rules",
             "lab.identity",
+            "lab.modes",
             "lab.plan",
         ),
     ),

@@ -145,6 +145,6 @@ def test_a_spec_travels_as_json_and_equal_experiments_have_one_name() -> None:
     assert SweepSpec.from_json(spec.to_json()) == spec
     assert replace(spec, seeds=(1, 1, 1, 1)).id == spec.id
     assert len({replace(spec, **change).id for change in (
-        {}, {"dropout": 0.1}, {"seeds": (2, 1, 1, 1)}, {"max_steps": 50}, {"stop_early": 0.01}, {"rules": 1},
+        {}, {"dropout": 0.1}, {"seeds": (2, 1, 1, 1)}, {"max_steps": 50}, {"stop_early": 0.04}, {"rules": 1},
         {"rate_exponent": -0.3}, {"precision": "bfloat16"},
     )}) == 8  # fmt: skip
