@@ -12,7 +12,6 @@ from typing import Any
 
 from scaling_core.errors import FitError, InputError, StoreError
 from scaling_core.lab import options, report
-from scaling_core.lab.plan import make_plan
 from scaling_core.lab.records import Plan
 from scaling_core.lab.surroundings import plan_cautions
 from scaling_core.output import print_json, say, table
@@ -101,8 +100,7 @@ def _extend(args: argparse.Namespace) -> int:
     if row is None:
         raise InputError("sweep", args.sweep, "there is none of that name; `lab list` shows those there are")
     measured = supervisor.measure(row.device, home)
-    unique = row.corpus.get("train_tokens", row.corpus.get("train_bytes"))
-    plan = make_plan(options.extension(row.plan.spec, args), measured, unique_tokens=unique)
+    plan = options.extended_plan(row, options.Wish.of(args), measured)
     return _print_plan(plan, args) if args.plan else _begin(plan, args, seed_given=True)
 
 

@@ -14,10 +14,11 @@ from scaling_core.lab.modes import mode_rule
 from scaling_core.lab.plan import make_plan, make_spec
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for
-from scaling_core.lab.spec import MODES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.lab.spec import MODES, RULES, CorpusSpec, Mode, Shape, SweepSpec
 from scaling_core.output import say
 from scaling_core.runs import place, supervisor
 from scaling_core.runs.calibrations import calibration, check_device
+from scaling_core.runs.rows import SweepRow
 from scaling_core.runs.store import Store
 from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.units import parse_count, parse_quantity
@@ -150,22 +151,32 @@ def asked(args: argparse.Namespace, *, tunes: bool = False) -> tuple[Plan, bool]
     return (plan if seed is not None else supervisor.with_free_seed(plan, home)), seed is not None
 
 
-def extension(old: SweepSpec, args: argparse.Namespace) -> SweepSpec:
+def extended_plan(row: SweepRow, wish: Wish, calibration: Calibration) -> Plan:
+    """The plan of a sweep with what a wish adds to it. Raises InputError where that cannot be, or nothing is added."""
+    unique = row.corpus.get("train_tokens", row.corpus.get("train_bytes"))
+    return make_plan(extension(row.plan.spec, wish), calibration, unique_tokens=unique)
+
+
+def extension(old: SweepSpec, wish: Wish) -> SweepSpec:
     """A sweep with what is asked for added to an old one: sizes, horizons or seeds. Raises InputError where nothing is.
 
     What both have in common is taken over from the old one when the new one is trained.
     """
-    shapes, count = parse_sizes(args.sizes)
+    if old.rules != RULES:
+        raise InputError(
+            "sweep", old.id, "it was trained under other rules, and would be trained anew: start a new one"
+        )
+    shapes, count = parse_sizes(wish.sizes)
     if count is not None:
-        raise InputError("sizes", args.sizes, "the sizes to add must be written out, such as 4x128")
+        raise InputError("sizes", wish.sizes, "the sizes to add must be written out, such as 4x128")
     everything = {shape.name: shape for shape in (*old.shapes, *(shapes or ()))}
     ordered = tuple(sorted(everything.values(), key=lambda shape: old.parameters(shape).with_head))
-    horizons = tuple(sorted({*old.horizons, *(parse_numbers(args.horizons, field="horizons") or ())}))
-    seeds = parse_counts(args.seeds, field="seeds")
+    horizons = tuple(sorted({*old.horizons, *(parse_numbers(wish.horizons, field="horizons") or ())}))
+    seeds = parse_counts(wish.seeds, field="seeds")
     if seeds is None and old.seeds:
         known = dict(zip(old.shapes, old.seeds, strict=True))
         seeds = tuple(known.get(shape, 1) for shape in ordered)
-    held_out = old.held_out if args.held_out is None else parse_count(args.held_out, field="held-out", maximum=6)
+    held_out = old.held_out if wish.held_out is None else parse_count(wish.held_out, field="held-out", maximum=6)
     new = replace(
         old, shapes=ordered, horizons=horizons, seeds=old.seeds if seeds is None else seeds, held_out=held_out
     )

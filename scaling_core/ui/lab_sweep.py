@@ -17,6 +17,7 @@ from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_closer import closer
 from scaling_core.ui.lab_data import Fitted, Snapshot
+from scaling_core.ui.lab_extend import extend
 from scaling_core.ui.page import answer, escape_markdown, note, section
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz import lab_frames
@@ -157,6 +158,9 @@ def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
             on_click="ignore",
             help="Runs, fit, predictions, text, machine and settings.",
         )
+        if status.state == "finished" and (larger := extend(home, seen.row)) is not None:
+            st.query_params["sweep"] = larger
+            st.rerun()
         if not running:
             st.button("Delete", key="lab.delete", on_click=_ask, args=(sweep,))
 

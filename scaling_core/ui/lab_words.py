@@ -246,24 +246,28 @@ def _held_out(score: Score) -> str:
 
 def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     """A row a size for the plan's table, with the columns of `PLAN_COLUMNS`."""
-    return [_plan_row(plan, rung) for rung in plan.sizes]
+    return [_plan_row([line for line in plan.lines if line.rung == size.rung]) for size in plan.sizes]
 
 
 PLAN_COLUMNS = ("Size", "N", "All parameters", "Without embedding", "Tokens", "FLOP", "Time", "Memory", "Role")
 
 
-def _plan_row(plan: Plan, rung: LinePlan) -> tuple[str, ...]:
-    first, last = rung.runs[0], rung.runs[-1]
+def _plan_row(lines: Sequence[LinePlan]) -> tuple[str, ...]:
+    """One size with all its lines: what they cost together."""
+    runs = [run for line in lines for run in line.runs]
+    shape, first, last = lines[0].shape, lines[0].runs[0], lines[0].runs[-1]
     tokens = [format_quantity(run.tokens, 2) for run in (first, last)]
+    seeds, rates = len({line.seed for line in lines}), len({line.rate_factor for line in lines})
+    many = [f"{count} {what}" for count, what in ((seeds, "seeds"), (rates, "rates")) if count > 1]
     return (
-        f"{rung.shape.n_layer} layers × {rung.shape.d_model}",
+        ", ".join([f"{shape.n_layer} layers × {shape.d_model}", *many]),
         format_quantity(last.params),
         format_quantity(last.params_total),
         format_quantity(last.params_non_embedding),
         " to ".join(dict.fromkeys(tokens)),
-        format_flops(sum(run.flops for run in rung.runs)).removesuffix(" FLOP"),
-        format_duration(sum(run.seconds for run in rung.runs)),
-        format_bytes(max(run.memory_bytes for run in rung.runs)),
+        format_flops(sum(run.flops for run in runs)).removesuffix(" FLOP"),
+        format_duration(sum(run.seconds for run in runs)),
+        format_bytes(max(run.memory_bytes for run in runs)),
         "predicted first" if last.held_out else "fitted",
     )
 

@@ -46,7 +46,7 @@ def rung_colours(plan: Plan, theme: Theme) -> dict[str, str]:
 
 def loss_title(plan: Plan) -> str:
     """What a loss axis is called: nats per byte where tokens are bytes, else per token."""
-    return f"Loss, nats per {'byte' if plan.spec.vocab_size == BYTES_VOCAB else 'token'}"
+    return f"Loss, nats per {'byte' if plan.spec.corpus.tokens == 'bytes' else 'token'}"
 
 
 def highest_loss(plan: Plan) -> float:

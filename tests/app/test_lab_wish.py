@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from scaling_core.lab.records import Plan
+from scaling_core.runs import supervisor
 from scaling_core.runs.store import Store
+from scaling_core.runs.supervisor import Started
 from tests.app.test_lab import (  # noqa: F401  # fixtures, used by their names
     _nothing_kept,
     _small_text,
+    finished,
     measured_home,
     opened,
     settled,
@@ -79,3 +83,25 @@ def test_what_cannot_be_is_one_sentence(measured_home: Path, name: str, value: s
     assert app.button(key="lab.start").disabled
     app = typed(app, name, "")
     assert not app.button(key="lab.start").disabled
+
+
+def test_a_finished_ladder_is_extended_from_its_page(
+    measured_home: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = finished(measured_home)
+    begun: list[Plan] = []
+
+    def start(plan: Plan, home: Path, *, seed_given: bool) -> Started:
+        begun.append(plan)
+        return Started(sweep=plan.spec.id, pid=1)
+
+    monkeypatch.setattr(supervisor, "start", start)
+    app = opened(plan.spec.id)
+    app.text_input(key="lab.extend.horizons").set_value("16").run()
+    assert "4 further runs" in text(app)
+    app.button(key="lab.extend.start").click().run()
+    assert begun[0].spec.horizons == (*plan.spec.horizons, 16.0)
+    app = opened(plan.spec.id)
+    app.text_input(key="lab.extend.sizes").set_value("4xwide").run()
+    assert any("layers x width" in str(error.value) for error in app.error)

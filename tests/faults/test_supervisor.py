@@ -131,7 +131,7 @@ def test_kill_9_leaves_an_interrupted_sweep_that_can_be_resumed(lab_home: Path) 
     os.kill(started.pid, signal.SIGKILL)
     assert until(lambda: supervisor.status(started.sweep, lab_home).state == "interrupted")
     assert row_of(started.sweep, lab_home).state == "running"
-    assert holder(lab_home, "cpu") is None
+    assert until(lambda: holder(lab_home, "cpu") is None)
     with pytest.raises(SweepError, match="interrupted; resume it"):
         supervisor.start(small_plan(), lab_home, seed_given=True)
     supervisor.resume(started.sweep, lab_home)
