@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from scaling_core.laws import ChinchillaLaw
 from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
 from scaling_core.viz import lab, lab_frames
 from scaling_core.viz.theme import contrast, dark, light
+from tests.lab_helpers import rows_of
 
 TRUTH = ChinchillaLaw(E=0.9, A=32.0, B=90.0, alpha=0.34, beta=0.36)
 
@@ -35,37 +37,21 @@ PLAN = ladder()
 def measured(plan: Plan, *, first: int = 10**6) -> list[RunRow]:
     """Rows of the plan's runs, the first so many of them finished on the true law."""
     return [
-        RunRow(
-            sweep=plan.spec.id,
-            id=run.id,
-            track=run.track,
-            rung=run.rung,
-            horizon=run.horizon,
-            seed=run.seed,
-            rate_factor=run.rate_factor,
-            held_out=run.held_out,
-            params=run.params,
-            params_non_embedding=run.params_non_embedding,
-            params_total=run.params_total,
-            planned_tokens=run.tokens,
-            flops=run.flops,
-            flops_exact=run.flops_exact,
-            line_key=run.track,
-            key=run.id,
-            censored=False,
-            copied_from=None,
-            state="finished" if index < first else "waiting",
-            tokens=run.tokens if index < first else 0,
-            loss=float(TRUTH.loss(run.params, run.tokens)) if index < first else None,
-            se=0.004 if index < first else None,
-            bits_per_byte=1.0 if index < first else None,
-            unique_tokens=run.tokens if index < first else None,
-            seconds=1.0 if index < first else None,
+        replace(
+            row,
+            state="finished",
+            tokens=row.planned_tokens,
+            loss=float(TRUTH.loss(row.params, row.planned_tokens)),
+            se=0.004,
+            bits_per_byte=1.0,
+            unique_tokens=row.planned_tokens,
+            seconds=1.0,
             started_at=0.0,
-            finished_at=1.0 if index < first else None,
-            message=None,
+            finished_at=1.0,
         )
-        for index, run in enumerate(plan.runs)
+        if index < first
+        else row
+        for index, row in enumerate(rows_of(plan))
     ]
 
 
