@@ -305,21 +305,28 @@ def test_the_envelope_of_the_example(page: AppTest) -> None:
 
 
 def test_the_ladders_of_the_lab_are_offered_by_name(page: AppTest, lab_home: Path) -> None:
-    assert len(page.selectbox(key="fit.source").options) == 3
+    assert len(page.selectbox(key="fit.source").options) == 4
     plan = small_plan()
     register(lab_home, plan)
     page.run()
-    assert len(page.selectbox(key="fit.source").options) == 3
+    assert len(page.selectbox(key="fit.source").options) == 4
     finish_runs(lab_home, plan, held_out=True)
     page.run()
     names = page.selectbox(key="fit.source").options
-    assert len(names) == 4
-    assert names[3].startswith("Ladder: Smoke · CPU · ")
+    assert len(names) == 5
+    assert names[4].startswith("Ladder: Smoke · CPU · ")
     set_choice(page, "fit.source", f"ladder:{plan.spec.id}")
     assert sentence(page) == "L = 1.2 + 60/N^0.360 + 80/D^0.330, from 9 runs."
     assert "A token of the lab is a byte" in words(page)
     set_choice(page, "fit.approach", "envelope")
     assert "None that these runs can carry." in sentence(page)
+
+
+def test_the_recorded_ladder_is_a_source(page: AppTest) -> None:
+    set_choice(page, "fit.source", "recorded")
+    assert "from 16 runs." in sentence(page)
+    assert "A token of the lab is a byte" in words(page)
+    assert "simulated" not in sentence(page)
 
 
 def test_the_validation_is_worked_out_when_it_is_opened(page: AppTest) -> None:

@@ -19,7 +19,7 @@ from scaling_core.errors import DeviceError, SweepError
 from scaling_core.lab.corpus import Corpus, load_corpus
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.spec import CorpusSpec
-from scaling_core.runs import calibrations, place, supervisor
+from scaling_core.runs import calibrations, place, recording, supervisor
 from scaling_core.runs.rows import CurveRow
 from scaling_core.runs.store import Store
 from scaling_core.runs.supervisor import Started
@@ -147,7 +147,9 @@ class TestBeforeAnything:
         assert "predicted first" in said
         assert not app.button(key="lab.start").disabled
         assert not app.selectbox(key="lab.device").disabled
-        assert len(specs(app)) == 1
+        assert len(specs(app)) == 3, "the plan, and the two pictures of the example"
+        assert "What it looks like when it is done" in said
+        assert "Nothing of it was trained here" in said
 
     @pytest.mark.parametrize("mode", ["live", "quick", "standard", "full", "smoke"])
     def test_every_mode_has_a_plan(self, measured_home: Path, mode: str) -> None:
@@ -362,7 +364,9 @@ class TestAfterwards:
         first, second = finished(measured_home), finished(measured_home, seed=1)
         app = opened("new")
         assert "Trained on this machine" in text(app)
-        assert len(app.selectbox(key="lab.pick").options) == 3
+        names = app.selectbox(key="lab.pick").options
+        assert len(names) == 4
+        assert (names[0], names[-1]) == ("New ladder", "Example, recorded")
         app.button(key=f"lab.open.{first.spec.id}").click().run()
         assert app.query_params["sweep"] in ([first.spec.id], first.spec.id)
         app.selectbox(key="lab.pick").set_value(second.spec.id).run()
@@ -441,3 +445,24 @@ class TestBadInput:
         assert not app.exception
         assert "written to the log" in app.error[0].value
         assert "a bug" not in text(app)
+
+
+class TestTheExample:
+    def test_it_is_shown_whole_and_can_be_neither_stopped_nor_deleted(self, measured_home: Path) -> None:
+        app = opened("example")
+        said = text(app)
+        assert "A recording: trained on" in said
+        assert "3768eda504b6" in said, "the hash of its text"
+        assert not {"Stop", "Resume", "Delete", "Start training"} & set(labels(app))
+        assert len(specs(app)) >= 2
+        assert "predicted" in said.lower()
+
+    def test_without_the_file_the_page_does_without(
+        self, measured_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(recording, "EXAMPLE", tmp_path / "gone.json")
+        app = opened()
+        assert len(specs(app)) == 1
+        assert "What it looks like when it is done" not in text(app)
+        app = opened("example")
+        assert "There is no ladder 'example' here" in text(app)
