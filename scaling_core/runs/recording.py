@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -62,24 +62,28 @@ def record(sweep: str, home: Path) -> Recording:
 
 
 def thinned(rows: Sequence[CurveRow]) -> list[CurveRow]:
-    """About `POINTS` points of each track, evenly in ln step; the last of each, and those with a measured loss."""
-    tracks: dict[str, list[CurveRow]] = {}
+    """About `POINTS` points of each track, evenly in ln step, each the mean loss of those that it stands for.
+
+    The last point of each track and those with a measured loss are kept as they are.
+    """
+    tracks: dict[str, dict[int, CurveRow]] = {}
     for row in rows:
-        tracks.setdefault(row.track, []).append(row)
+        tracks.setdefault(row.track, {})[row.step] = row
     kept: list[CurveRow] = []
     for points in tracks.values():
-        ordered = sorted({point.step: point for point in points}.values(), key=lambda point: point.step)
+        ordered = [points[step] for step in sorted(points)]
         first, last = ordered[0].step, ordered[-1].step
-        wanted = {round(first * (last / first) ** (k / POINTS)) for k in range(POINTS + 1)} if first else set()
-        marks = sorted(wanted)
+        width = max(math.log(max(last, 2) / max(first, 1)) / POINTS, 1e-9)
+        bins: dict[int, list[CurveRow]] = {}
         for point in ordered:
-            while marks and marks[0] < point.step:
-                marks.pop(0)
-            if (marks and marks[0] == point.step) or point.step == last or point.validation_loss is not None:
+            if point.step == last or point.validation_loss is not None:
                 kept.append(point)
-    if not kept:
-        return []
-    return sorted(kept, key=lambda point: point.seq)
+            else:
+                bins.setdefault(int(math.log(max(point.step, 1) / max(first, 1)) / width), []).append(point)
+        for inside in bins.values():
+            losses = [point.train_loss for point in inside if point.train_loss is not None]
+            kept.append(replace(inside[-1], train_loss=math.fsum(losses) / len(losses) if losses else None))
+    return sorted(kept, key=lambda point: (point.seq, point.track, point.step))
 
 
 def write_recording(recording: Recording, path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from scaling_core.errors import InputError
-from scaling_core.lab.known_texts import ORACLE, list_choices
+from scaling_core.lab.known_texts import ORACLE, STDLIB, list_choices
 from scaling_core.lab.options import Wish, parse_corpus
 from scaling_core.lab.spec import CorpusSpec, Mode
 from scaling_core.ui import lab_words
@@ -39,48 +39,50 @@ def choices(rate_sweeps: dict[str, str]) -> Choice:
     device = st.selectbox(
         "Device", list(lab_words.DEVICES), format_func=lambda name: lab_words.DEVICES[name], key="lab.device"
     )
-    try:
-        corpus, wrong = _text(), None
-    except InputError as error:
-        corpus, wrong = None, str(error)
+    words = _text()
     with st.expander("Your own settings"):
+        tokens = None if words == ORACLE.word else _tokens()
         wish = _own(mode, rate_sweeps)
+    corpus, wrong = None, None
+    try:
+        corpus = None if words is None else parse_corpus(words, tokens)
+    except InputError as error:
+        wrong = str(error)
     return Choice(device=device, corpus=corpus, wish=wish, wrong=wrong)
 
 
-def _text() -> CorpusSpec | None:
-    known = {one.word: one.title for one in list_choices()}
+def _text() -> str | None:
+    """The text in the words of the command line, None while it is not named."""
+    known = {one.word: one for one in list_choices()}
+    others = {PATH: "A file or folder", OTHER: "Another dataset of Hugging Face"}
     word = st.selectbox(
         "Text",
-        [*known, PATH, OTHER],
-        format_func=lambda word: {**known, PATH: "A file or folder", OTHER: "Another dataset of Hugging Face"}[word],
+        [*known, *others],
+        format_func=lambda word: known[word].title if word in known else others.get(word, word),
         key="lab.corpus",
         help="The standard library's source is on every machine that runs this, so nothing is downloaded. "
         "A file or folder of your own is only ever read.",
     )
-    about = next((one for one in list_choices() if one.word == word), None)
-    words: str | None = word
-    if about is not None:
-        needs = " Downloaded once, up to 256 MB, and kept." if about.dataset else ""
-        note(about.about + needs)
-    elif word == PATH:
-        words = _line("lab.path", "Path", "/Users/me/texts", "A text file, or a folder whose text files are read.")
-    else:
-        words = _line(
-            "lab.dataset", "Dataset", "OWNER/NAME", "With a configuration and a field: OWNER/NAME:CONFIG:FIELD"
-        )
-        words = words and f"hf:{words}"
-    kind = "bytes"
-    if word != ORACLE.word:
-        kind = st.radio(
-            "Tokens", ["bytes", "bpe"], format_func={"bytes": "Bytes", "bpe": "BPE"}.get, horizontal=True,
-            key="lab.tokens", help="BPE: a vocabulary trained on the text itself. It makes the smallest models mostly "
-            "embedding; losses are then compared in bits per byte.",
-        )  # fmt: skip
-    vocab = "1024"
-    if kind == "bpe":
-        vocab = st.selectbox("Vocabulary", ["512", "1024", "2048", "4096"], index=1, key="lab.vocab")
-    return None if not words else parse_corpus(words, f"bpe-{vocab}" if kind == "bpe" else None)
+    if word == PATH:
+        return _line("lab.path", "Path", "/Users/me/texts", "A text file, or a folder whose text files are read.")
+    if word == OTHER:
+        name = _line("lab.dataset", "Dataset", "OWNER/NAME", "Or OWNER/NAME:CONFIG:FIELD, with its part and its column")
+        return name and f"hf:{name}"
+    if word != STDLIB.word:
+        note(known[word].about + (" Downloaded once, up to 256 MB, and kept." if known[word].dataset else ""))
+    return str(word)
+
+
+def _tokens() -> str:
+    """Bytes, or a vocabulary trained on the text, in the words of the command line."""
+    kind = st.radio(
+        "Tokens", ["bytes", "bpe"], format_func={"bytes": "Bytes", "bpe": "BPE"}.get, horizontal=True, key="lab.tokens",
+        help="BPE: a vocabulary trained on the text itself. It makes the smallest models mostly embedding; losses are "
+        "then compared in bits per byte.",
+    )  # fmt: skip
+    if kind != "bpe":
+        return "bytes"
+    return f"bpe-{st.selectbox('Vocabulary', ['512', '1024', '2048', '4096'], index=1, key='lab.vocab')}"
 
 
 def _line(key: str, label: str, placeholder: str, help: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,14 @@ def test_what_is_read_is_what_was_stored(home: Path, tmp_path: Path) -> None:
 
 
 def test_curves_are_thinned_evenly_and_keep_what_was_measured() -> None:
-    kept = thinned(points("r0", 5000))
-    assert len(kept) <= POINTS + 3
-    assert kept[0].step == 1
-    assert kept[-1].step == 5000
+    every = [point for point in points("r0", 5000) if point.step % 4 == 1]
+    kept = thinned(every)
+    assert 0.6 * POINTS <= len(kept) <= POINTS + 3
+    assert max(b.step / a.step for a, b in pairwise(kept[12:])) < 1.6
+    assert kept[-1] == every[-1]
     assert [point.step for point in kept if point.validation_loss is not None] == [4997]
+    late = [point for point in every if kept[-4].step < point.step <= kept[-3].step]
+    assert kept[-3].train_loss == pytest.approx(sum(point.train_loss or 0 for point in late) / len(late))
     assert thinned(points("r1", 5)) == points("r1", 5)
     assert thinned([]) == []
 
