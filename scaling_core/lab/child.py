@@ -186,6 +186,7 @@ class _Sweep:
         from scaling_core.lab.bench import Bench
         from scaling_core.lab.foresee import register_predictions
         from scaling_core.lab.journal import Diverged, Journal
+        from scaling_core.lab.precision import computed_in
         from scaling_core.lab.train import LineTraining
 
         spec = self.plan.spec
@@ -195,7 +196,7 @@ class _Sweep:
         )
         bench = Bench(
             plan=self.plan, corpus=corpus, validation=validation, device=device, journal=journal, folder=self.folder,
-            stop=self.stop,
+            stop=self.stop, model_class=computed_in(device, spec.precision),
         )  # fmt: skip
         self._say_epochs(journal, corpus)
         self._adopt(journal)

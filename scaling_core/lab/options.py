@@ -14,7 +14,7 @@ from scaling_core.lab.modes import mode_rule
 from scaling_core.lab.plan import make_plan, make_spec
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for
-from scaling_core.lab.spec import MODES, RULES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.lab.spec import MODES, PRECISIONS, RULES, CorpusSpec, Mode, Shape, SweepSpec
 from scaling_core.output import say
 from scaling_core.runs import place, supervisor
 from scaling_core.runs.calibrations import calibration, check_device
@@ -72,6 +72,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--context", metavar="T", help="tokens of a sequence (default 128)")
     parser.add_argument("--dropout", metavar="P", help="share of activations dropped in training (default 0)")
+    parser.add_argument("--precision", metavar="P", help=f"{' or '.join(PRECISIONS)} (default float32)")
     parser.add_argument("--seed", metavar="S", help="default: the first of which there is no sweep")
     parser.add_argument("--measure", action="store_true", help="measure the device again")
 
@@ -93,6 +94,7 @@ class Wish:
     held_out: str | None = None
     context: str | None = None
     dropout: str | None = None
+    precision: str | None = None
     rates: str | None = None
     factors: str | None = None
     stop_early: str | None = None
@@ -249,6 +251,8 @@ def _settings(wish: Wish, home: Path) -> dict[str, Any]:
     settings = _context(wish)
     if wish.dropout is not None:
         settings["dropout"] = parse_share(wish.dropout, field="dropout")
+    if wish.precision is not None:
+        settings["precision"] = wish.precision
     if wish.max_steps is not None:
         settings["max_steps"] = parse_count(wish.max_steps, field="max-steps", minimum=2)
     if wish.stop_early is not None:

@@ -72,8 +72,9 @@ class SweepSpec:
     multiplies it; with several, each is a line, and the sweep tunes the rate. decay_fraction: share of a branch's
     tokens spent on the 1-sqrt decay. dropout: share of activations dropped in training. max_steps: most optimiser steps
     of a run; longer horizons are cut there. least_steps: horizons of a size that take fewer steps are left out, but for
-    its longest. stop_early: None, or the relative half width of the interval of a run's
-    foretold loss at which it is stopped; such a loss is marked as censored. rules: version of `lab.rules`.
+    its longest. stop_early: None, or the relative half width of the interval of a run's foretold loss at which it is
+    stopped; such a loss is marked as censored. precision: of the forward pass; weights, loss and gradients are float32.
+    rules: version of `lab.rules`.
     """
 
     mode: Mode

@@ -9,7 +9,7 @@ import streamlit as st
 from scaling_core.errors import InputError
 from scaling_core.lab.known_texts import ORACLE, STDLIB, list_choices
 from scaling_core.lab.options import Wish, parse_corpus
-from scaling_core.lab.spec import CorpusSpec, Mode
+from scaling_core.lab.spec import PRECISIONS, CorpusSpec, Mode
 from scaling_core.ui import lab_words
 from scaling_core.ui.page import note
 
@@ -117,6 +117,11 @@ def _own(mode: Mode, rate_sweeps: dict[str, str]) -> Wish:
         typed["max_steps"] = _field("max_steps", "Most steps of a run", "no limit", "Longer horizons end there")
     typed["context"] = _field("context", "Context, tokens", "128", "Tokens of a sequence, 8 to 8192")
     typed["dropout"] = _field("dropout", "Dropout", "0", "Share of activations dropped in training")
+    chosen = st.selectbox(
+        "Precision", PRECISIONS, key="lab.own.precision",
+        help="bfloat16 pays on devices with units for it; the measurement of the machine says whether it would here.",
+    )  # fmt: skip
+    typed["precision"] = None if chosen == PRECISIONS[0] else chosen
     rates = stop_early = None
     if not tunes:
         if rate_sweeps:

@@ -127,6 +127,7 @@ def test_an_extension_adds_and_keeps(home: Path, capsys: pytest.CaptureFixture[s
         (("--dropout", "1"), "dropout"),
         (("--context", "4"), "context"),
         (("--stop-early", "90%"), "stop_early"),
+        (("--precision", "float16"), "precision"),
         (("--rates", "live-0123456789"), "no sweep of that name"),
         (("--minutes", "nan"), "minutes"),
     ],
