@@ -142,10 +142,12 @@ def test_start_and_wait_follows_to_the_end(
 
 def test_ctrl_c_ends_the_waiting_and_not_the_training(measured: Path) -> None:
     code = (
-        "import sys\n"
+        "import signal, sys\n"
         "from scaling_core import cli\n"
         "from scaling_core.runs import supervisor\n"
         "supervisor.CHILD_MODULE = 'tests.faults.dummy_child'\n"
+        # A shell without job control starts what it runs in its background deaf to Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sys.exit(cli.main(['lab', 'start', '--wait', *sys.argv[1:]]))\n"
     )
     environment = {**os.environ, "DUMMY_SECONDS": "30", "PYTHONUNBUFFERED": "1"}
