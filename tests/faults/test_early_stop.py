@@ -26,11 +26,18 @@ def rows(home: Path, plan: Plan) -> list[RunRow]:
         return store.runs(plan.spec.id)
 
 
-def test_a_run_that_is_certain_is_stopped_and_marked(nursery: Nursery, text: Path, lab_home: Path) -> None:
-    plan = plan_of(text)
-    code, said = nursery.train(lab_home, plan)
+@pytest.fixture(scope="module")
+def whole(_nursery: Nursery, text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with the sweep trained undisturbed, and what the training said."""
+    home = tmp_path_factory.mktemp("whole")
+    code, said = _nursery.train(home, plan_of(text))
     assert code == 0, said
-    runs = rows(lab_home, plan)
+    return home, said
+
+
+def test_a_run_that_is_certain_is_stopped_and_marked(whole: tuple[Path, str], text: Path) -> None:
+    (home, said), plan = whole, plan_of(text)
+    runs = rows(home, plan)
     stopped = [run for run in runs if run.censored]
     assert stopped, said
     for run in stopped:
@@ -47,15 +54,12 @@ def test_a_run_that_is_certain_is_stopped_and_marked(nursery: Nursery, text: Pat
         fit_runs([*stopped, *measured[:3]])
 
 
-def test_a_kill_changes_no_decision(nursery: Nursery, text: Path, lab_home: Path, tmp_path: Path) -> None:
+def test_a_kill_changes_no_decision(nursery: Nursery, whole: tuple[Path, str], text: Path, lab_home: Path) -> None:
     plan = plan_of(text)
-    whole = tmp_path / "whole"
-    assert nursery.train(whole, plan)[0] == 0
-    for share in (0.3, 0.8):
-        training = nursery.start(lab_home, plan)
-        wanted = share * sum(run.tokens for run in plan.runs)
-        training.wait_for(lambda wanted=wanted: sum(r.tokens for r in rows(lab_home, plan)) >= 0.4 * wanted)  # type: ignore[misc]  # a default binds it
-        training.kill()
+    wanted = 0.3 * sum(run.tokens for run in rows(whole[0], plan))
+    training = nursery.start(lab_home, plan)
+    training.wait_for(lambda: sum(run.tokens for run in rows(lab_home, plan)) >= wanted)
+    training.kill()
     assert nursery.train(lab_home, plan)[0] == 0
-    assert outcome(lab_home, plan) == outcome(whole, plan)
-    assert [run.censored for run in rows(lab_home, plan)] == [run.censored for run in rows(whole, plan)]
+    assert outcome(lab_home, plan) == outcome(whole[0], plan)
+    assert [run.censored for run in rows(lab_home, plan)] == [run.censored for run in rows(whole[0], plan)]
