@@ -27,7 +27,7 @@ def register_predictions(journal: Journal, plan: Plan) -> None:
     open_ids = {run.id for run in runs if run.held_out and run.loss is None} - standing
     if not open_ids:
         return
-    used = tuple(run.id for run in runs if not run.held_out and run.loss is not None)
+    used = tuple(run.id for run in runs if not run.held_out and run.loss is not None and not run.censored)
     try:
         fit = fit_runs(runs, bootstrap=BOOTSTRAP)
         foretold = [(run, predict(fit, run.params, run.tokens)) for run in plan.runs if run.id in open_ids]

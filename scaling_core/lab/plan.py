@@ -54,9 +54,8 @@ def make_spec(
     Sizes are taken from `rules.ladder_shapes` and between them, from the top down in the mode's steps. For the largest
     top that fits with the mode's shortest horizons, the horizons then grow until the time is used. Where not even
     the smallest ladder fits, that one is given all the same; `make_plan` says how long it really takes.
-    shapes, horizons: taken as they are, instead of what would fit, and however few the steps.
-    seeds: lines of each size, by default the mode's for
-    the smallest ones. settings: further fields of the `SweepSpec`.
+    shapes, horizons: taken as they are, instead of what would fit, and however few the steps. seeds: lines of each
+    size, by default the mode's for the smallest ones. settings: further fields of the `SweepSpec`.
 
     Raises InputError on a bad field, DeviceError where the device failed its self-test.
     """
@@ -248,11 +247,11 @@ def _warnings(
             f"The largest size needs about {format_bytes(plan.memory_bytes)} of the "
             f"{format_bytes(calibration.memory_bytes)} there are; close other programs or choose fewer sizes."
         )
-    most = {line.rung: len(line.runs) for line in plan.lines}
-    if cut := [line for line in plan.sizes if most[line.rung] < len(plan.spec.horizons)]:
+    least, horizons = plan.spec.least_steps, len(plan.spec.horizons)
+    if least and plan.spec.max_steps is None and (cut := [one for one in plan.sizes if len(one.runs) < horizons]):
         found.append(
             f"The shorter horizons of the smallest {len(cut)} sizes are left out: in fewer than "
-            f"{plan.spec.least_steps} steps a model is still in the steep first part of its curve, which no law "
+            f"{least} steps a model is still in the steep first part of its curve, which no law "
             "describes."
         )
     fitted = [run for run in plan.runs if not run.held_out]

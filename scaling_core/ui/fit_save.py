@@ -50,7 +50,7 @@ def _save(source: Source, result: Fit, name: str, *, replace: bool) -> None:
     if source.table.loss_unit != "nats per token":
         warning = f"Its losses are in {source.table.loss_unit}, not in nats per token."
     if source.of_lab:
-        warning = "Its tokens are bytes: its losses cannot be set beside those of other laws."
+        warning = "Its tokens are those of its own text: its losses cannot be set beside those of other laws."
     origin = source.name if source.kind != "ladder" else f"the ladder {source.name}"
     try:
         if not name:

@@ -147,8 +147,8 @@ def about_rows(source: Source, runs: Chosen, left_out: RunPoints | None) -> list
         said.insert(0, f"{rows} left out, since they cannot be read. {first}{more}")
     if source.of_lab:
         said.append(
-            "A token of the lab is a byte: its losses cannot be set beside those of published laws, the exponents of "
-            "its optimum can."
+            "A token of the lab is a byte, or one of a vocabulary of its text: its losses cannot be set beside those "
+            "of published laws, the exponents of its optimum can."
         )
     if runs.cut:
         said.append(f"{runs.cut} {'run lies' if runs.cut == 1 else 'runs lie'} outside your cuts.")

@@ -76,7 +76,7 @@ def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
     section("What will happen")
     st.html(lab_html.steps())
     if isinstance(found, Ready):
-        _sizes(found.plan)
+        _sizes(found.plan, found.corpus)
 
 
 def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
@@ -236,12 +236,16 @@ def _wait(found: Waiting) -> None:
     look()
 
 
-def _sizes(plan: Plan) -> None:
+def _sizes(plan: Plan, corpus: Corpus) -> None:
     """A row for every size."""
     section(
         "Every size, and what it costs here",
         "N counts the parameters that multiply an activation, blocks and output matrix, as in C = 6 N D. "
-        "A token is a byte.",
+        + (
+            "A token is a byte."
+            if corpus.tokens == "bytes"
+            else f"Tokens: {corpus.tokens}, {corpus.vocab_size:,} of them."
+        ),
     )
     marked = [rung.runs[0].held_out for rung in plan.sizes]
     st.html(lab_html.table(lab_words.PLAN_COLUMNS, lab_words.plan_rows(plan), marked=marked))

@@ -50,8 +50,8 @@ STATES: dict[ShownState, str] = {
 STEPS: tuple[tuple[str, str], ...] = (
     (
         "1. Train a ladder",
-        "GPT-style models, each about twice the size of the one before, read real text byte by byte. Every size is "
-        "trained once, and cooled at several lengths: each cooled end is one point.",
+        "GPT-style models, from small to large, read the text token by token. Every size is cooled at several lengths, "
+        "and the smallest are trained with several seeds: each cooled end is one point.",
     ),
     (
         "2. Fit the law",

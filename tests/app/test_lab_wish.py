@@ -38,7 +38,7 @@ def test_sizes_and_horizons_of_ones_own_are_in_the_plan(measured_home: Path) -> 
     assert not app.button(key="lab.start").disabled
 
 
-def test_a_sweep_of_rates_is_planned_and_foretells_nothing(measured_home: Path) -> None:  # noqa: F811
+def test_a_sweep_of_rates_is_planned_and_foretells_nothing(measured_home: Path) -> None:  # noqa: F811  # the fixture
     app = opened()
     app.radio(key="lab.own.what").set_value("rates").run()
     app = typed(settled(app), "factors", "0.5, 1, 2")
@@ -47,7 +47,7 @@ def test_a_sweep_of_rates_is_planned_and_foretells_nothing(measured_home: Path) 
     assert "predicted first" not in said.split("Every size")[1]
 
 
-def test_a_ladder_may_take_its_rate_from_a_finished_sweep_of_rates(measured_home: Path) -> None:  # noqa: F811
+def test_a_ladder_may_take_its_rate_from_a_finished_sweep_of_rates(measured_home: Path) -> None:  # noqa: F811  # the fixture
     plan = tuning_plan()
     register(measured_home, plan)
     with Store.open_writer(measured_home) as store:
@@ -77,7 +77,7 @@ def test_a_ladder_may_take_its_rate_from_a_finished_sweep_of_rates(measured_home
         ("held_out", "99", "held-out"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(measured_home: Path, name: str, value: str, part: str) -> None:  # noqa: F811
+def test_what_cannot_be_is_one_sentence(measured_home: Path, name: str, value: str, part: str) -> None:  # noqa: F811  # the fixture
     app = typed(opened(), name, value)
     assert [part in str(one.value).replace("\\", "") for one in app.warning] == [True]
     assert app.button(key="lab.start").disabled
@@ -86,7 +86,7 @@ def test_what_cannot_be_is_one_sentence(measured_home: Path, name: str, value: s
 
 
 def test_a_finished_ladder_is_extended_from_its_page(
-    measured_home: Path,  # noqa: F811
+    measured_home: Path,  # noqa: F811  # the fixture
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = finished(measured_home)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scaling_core.errors import FitError
 from scaling_core.lab.records import Plan
 from scaling_core.runs.results import fit_runs
 from scaling_core.runs.rows import RunRow
@@ -50,7 +51,10 @@ def test_a_run_that_is_certain_is_stopped_and_marked(whole: tuple[Path, str], te
     assert all(run.state == "finished" for run in runs)
     assert not any(run.censored for run in runs if run.held_out)
     measured = [run for run in runs if run.loss is not None and not run.censored and not run.held_out]
-    with pytest.raises(Exception, match="run"):
+    assert measured
+    with pytest.raises(
+        FitError, match=f"^{len(measured[:3])} runs? cannot carry"
+    ):  # those that were stopped do not count
         fit_runs([*stopped, *measured[:3]])
 
 

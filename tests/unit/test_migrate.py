@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from scaling_core.errors import StoreError
+from scaling_core.errors import StoreError, SweepError
 from scaling_core.lab.child import read_plan
 from scaling_core.lab.records import Plan
 from scaling_core.runs import migrate, place, schema
@@ -164,7 +164,7 @@ def test_a_ladder_of_old_rules_is_not_resumed(lab_home: Path) -> None:
     raw = json.loads(json.dumps(plan.to_dict()))
     raw["spec"]["rules"] = 1
     place.write_json(place.plan_file(lab_home, plan.spec.id), raw)
-    with pytest.raises(Exception, match="version 1 of the training rules"):
+    with pytest.raises(SweepError, match="version 1 of the training rules"):
         read_plan(lab_home, plan.spec.id)
 
 
