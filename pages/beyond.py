@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from scaling_core.catalog import Preset, models, preset
+from scaling_core.language import t
 from scaling_core.laws import Law, MuennighoffLaw
 from scaling_core.optimum import (
     compute_wall,
@@ -24,7 +25,7 @@ from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, share_text
-from scaling_core.viz.laws import Mark
+from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.theme import Theme
 from scaling_core.viz.wall import epochs_text, wall_chart
 
@@ -43,10 +44,12 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
     words = st.container()
     quality, amount, numbers = st.columns([1, 1, 2.6], gap="medium", vertical_alignment="bottom")
     with quality:
-        C = quantity_input("Compute C, in FLOP", "C", "3.15e23", field="compute", minimum=1e12, maximum=1e32, url=True)
+        C = quantity_input(
+            t("Compute C, in FLOP"), "C", "3.15e23", field=t("compute"), minimum=1e12, maximum=1e32, url=True
+        )
     with amount:
         tokens = quantity_input(
-            "Tokens served", "served", "10T", field="served tokens", minimum=1.0, maximum=1e24, url=True
+            t("Tokens served"), "served", "10T", field=t("served tokens"), minimum=1.0, maximum=1e24, url=True
         )
     found = inference_optimal(law, C=C, D_inference=tokens)
     with words:
@@ -56,20 +59,25 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
     with numbers:
         figures(
             [
-                ("compute saved", percent(found.saving)),
-                ("in all, FLOP", scientific(found.total_flops)),
-                ("tokens per parameter", ratio(found.tokens_per_param)),
+                (t("compute saved"), percent(found.saving)),
+                (t("in all, FLOP"), scientific(found.total_flops)),
+                (t("tokens per parameter"), ratio(found.tokens_per_param)),
             ]
         )
     show(
         lifetime_chart(law, C, tokens, theme),
         "lifetime",
-        alt="Training and serving compute against parameters at one loss, with the best size for each served amount.",
+        alt=t(
+            "Training and serving compute against parameters at one loss, with the best size for each served amount."
+        ),
         grows=True,
     )
     note(
-        "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each token "
-        "read or written. Each dot is the cheapest size; near the left end no amount of training data suffices."
+        t(
+            "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each "
+            "token read or written. Each dot is the cheapest size; near the left end no amount of training data "
+            "suffices."
+        )
     )
     outside(published, N=found.N, D=found.D)
     return C
@@ -80,7 +88,7 @@ def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> N
     words = st.container()
     field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
     with field:
-        times = number_input("Times the training", "times", 2.0, minimum=1.0, maximum=1000.0)
+        times = number_input(t("Times the training"), "times", 2.0, minimum=1.0, maximum=1000.0)
     found = smaller_model(law, C=C, times=times)
     demand = float(served_for(law, np.array([found.N]), C=C)[0])
     with words:
@@ -88,22 +96,25 @@ def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> N
     with numbers:
         figures(
             [
-                ("of the optimal size", share_text(found.fraction)),
-                ("tokens per parameter", ratio(found.tokens_per_param)),
-                ("training, FLOP", scientific(found.C)),
-                ("best for serving, tokens", format_quantity(demand)),
+                (t("of the optimal size"), share_text(found.fraction)),
+                (t("tokens per parameter"), ratio(found.tokens_per_param)),
+                (t("training, FLOP"), scientific(found.C)),
+                (t("best for serving, tokens"), format_quantity(demand)),
             ]
         )
     marks = [Mark(name=m.name, N=m.N, D=m.tokens) for m in models() if m.id in KNOWN]
     show(
         overtraining_chart(law, times, marks, theme),
         "overtraining",
-        alt="Training compute against size at equal loss, both relative to the optimum, with well-known models.",
+        alt=t("Training compute against size at equal loss, both relative to the optimum, with well-known models."),
         grows=True,
     )
     note(
-        "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the least "
-        "training for its own loss: left of 100% it is smaller than that, which costs training and saves serving."
+        t(
+            "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the "
+            "least training for its own loss: left of 100% it is smaller than that, which costs training and saves "
+            "serving."
+        )
     )
     outside(published, N=found.N, D=found.D)
 
@@ -120,7 +131,7 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
     field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
     with field:
         U = quantity_input(
-            "Unique tokens", "unique", "100B", field="unique tokens", minimum=1e6, maximum=1e20, url=True
+            t("Unique tokens"), "unique", "100B", field=t("unique tokens"), minimum=1e6, maximum=1e20, url=True
         )
     best, stop = data_limited(law, U=U, C=C), compute_wall(law, U, within=WITHIN)
     end = worthless_epochs(law, WORTHLESS)
@@ -129,23 +140,30 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
     with numbers:
         figures(
             [
-                ("parameters", format_quantity(best.N)),
-                ("tokens seen", format_quantity(best.D)),
-                ("epochs", epochs_text(best.epochs)),
-                ("loss, nats per token", format_loss(best.loss)),
-                ("lost to repetition", f"{best.loss_penalty:.3f}"),
+                (t("parameters"), format_quantity(best.N)),
+                (t("tokens seen"), format_quantity(best.D)),
+                (t("epochs"), epochs_text(best.epochs)),
+                (t("loss, nats per token"), format_loss(best.loss)),
+                (t("lost to repetition"), f"{best.loss_penalty:.3f}"),
             ]
         )
     show(
         wall_chart(law, best, stop, theme),
         "wall",
-        alt="Loss against training compute with unlimited data and with the unique tokens, epochs marked on the curve.",
+        alt=t(
+            "Loss against training compute with unlimited data and with the unique tokens, epochs marked on the curve."
+        ),
         grows=True,
     )
     note(
-        "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is a "
-        f"parameter beyond what the data call for. After {epochs_text(end)} epochs one more buys under "
-        f"{percent(WORTHLESS)} of what the second bought. The upright line is where the limit is {WITHIN:g} nats away."
+        t(
+            "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is "
+            "a parameter beyond what the data call for. After {epochs} epochs one more buys under {share} of what the "
+            "second bought. The upright line is where the limit is {within:g} nats away.",
+            epochs=epochs_text(end),
+            share=percent(WORTHLESS),
+            within=WITHIN,
+        )
     )
     outside(source, N=best.N, D=best.D)
 

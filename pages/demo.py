@@ -6,6 +6,7 @@ import streamlit as st
 
 from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult, DemoSpec, run_demo, to_json
+from scaling_core.language import t
 from scaling_core.ui.charts import download_figure, show
 from scaling_core.ui.inputs import integer_input, number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
@@ -23,18 +24,20 @@ def simulated(key: str, _spec: DemoSpec) -> DemoResult:
 
 def controls() -> tuple[DemoSpec, Preset | None]:
     """The planted law, the ranges, the noise and the seed; and the published law, if it is one."""
-    published, law = law_picker("planted", label="Planted law", folded=True)
+    published, law = law_picker("planted", label=t("Planted law"), folded=True)
     left, right = st.columns(2, gap="small")
     with left:
-        N_low = quantity_input("N from", "demo.N_low", "10M", field="smallest size", minimum=1e3, maximum=1e13)
-        D_low = quantity_input("D from", "demo.D_low", "200M", field="smallest horizon", minimum=1e3, maximum=1e14)
-        n_sizes = integer_input("Sizes", "demo.sizes", 7, minimum=2, maximum=40)
-        noise = number_input("Noise, in ln L", "demo.noise", 0.005, minimum=0, maximum=0.5)
+        N_low = quantity_input(t("N from"), "demo.N_low", "10M", field=t("smallest size"), minimum=1e3, maximum=1e13)
+        D_low = quantity_input(
+            t("D from"), "demo.D_low", "200M", field=t("smallest horizon"), minimum=1e3, maximum=1e14
+        )
+        n_sizes = integer_input(t("Sizes"), "demo.sizes", 7, minimum=2, maximum=40)
+        noise = number_input(t("Noise, in ln L"), "demo.noise", 0.005, minimum=0, maximum=0.5)
     with right:
-        N_high = quantity_input("N to", "demo.N_high", "10B", field="largest size", minimum=1e3, maximum=1e13)
-        D_high = quantity_input("D to", "demo.D_high", "200B", field="largest horizon", minimum=1e3, maximum=1e14)
-        n_horizons = integer_input("Horizons", "demo.horizons", 8, minimum=2, maximum=40)
-        seed = integer_input("Seed", "demo.seed", 0, minimum=0, maximum=2**31 - 1)
+        N_high = quantity_input(t("N to"), "demo.N_high", "10B", field=t("largest size"), minimum=1e3, maximum=1e13)
+        D_high = quantity_input(t("D to"), "demo.D_high", "200B", field=t("largest horizon"), minimum=1e3, maximum=1e14)
+        n_horizons = integer_input(t("Horizons"), "demo.horizons", 8, minimum=2, maximum=40)
+        seed = integer_input(t("Seed"), "demo.seed", 0, minimum=0, maximum=2**31 - 1)
     spec = DemoSpec(
         law=law,
         N_low=N_low,
@@ -55,12 +58,14 @@ def panels(result: DemoResult, theme: Theme) -> None:
     for row in (PANELS[:2], PANELS[2:]):
         for column, (variable, log, title) in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
-                st.markdown(f"**{title}**")
-                show(panel(result, variable, theme, log_loss=log), f"panel.{variable}.{log}", alt=title)
+                st.markdown(f"**{title()}**")
+                show(panel(result, variable, theme, log_loss=log), f"panel.{variable}.{log}", alt=title())
     note(
-        "Circles are the simulated runs at the largest value of the other variable; diamonds stand where known models "
-        "would lie on the planted curve. Kaplan's curve is as published, for other data and another tokenizer. "
-        "Hestness et al. published a slope alone; it is drawn through the middle of the planted curve."
+        t(
+            "Circles are the simulated runs at the largest value of the other variable; diamonds stand where known "
+            "models would lie on the planted curve. Kaplan's curve is as published, for other data and another "
+            "tokenizer. Hestness et al. published a slope alone; it is drawn through the middle of the planted curve."
+        )
     )
     download_figure(lambda: four_panels(result, theme), "scaling_laws_with_theory", "panels")
 
@@ -75,17 +80,21 @@ with page("demo") as theme:
         note(warning, kind="warning")
     panels(result, theme)
     section(
-        "Where the same compute is best spent",
-        "Each curve is one budget under the planted law. Rings are the optima of the fitted law: where they sit on the "
-        "planted line, the fit would have sent the money to the right place.",
+        t("Where the same compute is best spent"),
+        t(
+            "Each curve is one budget under the planted law. Rings are the optima of the fitted law: where they sit on "
+            "the planted line, the fit would have sent the money to the right place."
+        ),
     )
     show(
         chinchilla_optimal(result, theme, titled=False),
         "optimal",
-        alt="IsoFLOP curves of the planted law with their minima, the 20 to 1 line, and GPT-3, Gopher and Chinchilla.",
+        alt=t(
+            "IsoFLOP curves of the planted law with their minima, the 20 to 1 line, and GPT-3, Gopher and Chinchilla."
+        ),
     )
     download_figure(lambda: chinchilla_optimal(result, theme), "chinchilla_optimal_scaling", "optimal")
-    section("What was planted and what came back")
+    section(t("What was planted and what came back"))
     recovery_table(result)
     with st.container(horizontal=True, gap="small"):
         st.download_button(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from scaling_core.language import t, together
 from scaling_core.ui.fit_allocation import allocation_view
 from scaling_core.ui.fit_controls import controls
 from scaling_core.ui.fit_save import saved_block
@@ -18,11 +19,11 @@ with page("fit") as theme:
         source, problem = pick_source()
         options = controls(source)
     if problem is not None:
-        shown = "the simulated example" if source.simulated else source.name
-        note(f"{problem} Shown below: {shown}.", kind="error")
+        shown = t("the simulated example") if source.simulated else source.name
+        note(together(problem, t("Shown below: {shown}.", shown=shown)), kind="error")
     if options.approach == "parametric":
         law_view(source, options, theme)
     else:
         allocation_view(source, options, theme)
-    section("Saved laws")
+    section(t("Saved laws"))
     saved_block()

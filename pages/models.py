@@ -5,14 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from scaling_core.catalog import Preset, models, presets
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum import Verdict, judge
 from scaling_core.ui.charts import show
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
 from scaling_core.ui.page import answer, note, page, section
-from scaling_core.ui.words import every_law, opening_of_models, short_name, verdict_table
-from scaling_core.viz.laws import Mark
-from scaling_core.viz.models import ALIKE, compared, frontiers, nd_plane, verdict_grid
+from scaling_core.ui.words import chained, every_law, opening_of_models, series, short_name, verdict_table
+from scaling_core.viz.isoflop import Mark
+from scaling_core.viz.models import compared, frontiers, nd_plane, verdict_grid, why_alike
 from scaling_core.viz.theme import Theme
 
 STRONG = ("gpt3", "chinchilla")
@@ -28,17 +29,19 @@ def under_every_law() -> list[tuple[str, list[Verdict]]]:
 def plane(published: Preset | None, law: Law, theme: Theme) -> None:
     """The models on the plane, with the frontier of the chosen law drawn strongest."""
     marks = [Mark(name=m.name, N=m.N, D=m.tokens, strong=m.id in STRONG) for m in models()]
-    chosen, name = (published.id, short_name(published)) if published else (None, "my constants")
+    chosen, name = (published.id, short_name(published)) if published else (None, t("my constants"))
     show(
         nd_plane(marks, frontiers(LAWS, chosen, own=law, own_name=name), theme),
         "plane",
-        alt="Models on the plane of parameters and tokens, with budgets, the 20 to 1 line and each law's frontier.",
+        alt=t("Models on the plane of parameters and tokens, with budgets, the 20 to 1 line and each law's frontier."),
     )
     note(
-        "Falling lines are budgets in FLOP. A model above a law's line is smaller than optimal for its compute, one "
-        "below it too large for its data. Kaplan's line appears twice: the optimum of the joint law, and the "
-        "allocation that the paper printed, which came from runs stopped early. "
-        "A law without a line here puts it outside the plot."
+        t(
+            "Falling lines are budgets in FLOP. A model above a law's line is smaller than optimal for its compute, "
+            "one below it too large for its data. Kaplan's line appears twice: the optimum of the joint law, and the "
+            "allocation that the paper printed, which came from runs stopped early. "
+            "A law without a line here puts it outside the plot."
+        )
     )
 
 
@@ -53,24 +56,30 @@ with page("models") as theme:
     warn_of(published)
     plane(published, law, theme)
     section(
-        "Every model under the chosen law",
-        "What each model spent, what the law predicts for it, and the best that its compute could have bought.",
+        t("Every model under the chosen law"),
+        t("What each model spent, what the law predicts for it, and the best that its compute could have bought."),
     )
     verdict_table(verdicts, published)
-    section("Every model under every law", every_law(dict(table)["GPT-3"], LAWS))
+    section(t("Every model under every law"), every_law(dict(table)["GPT-3"], LAWS))
     show(
         verdict_grid(table, names, theme),
         "grid",
-        alt="The share of compute each model left on the table under each published law.",
+        alt=t("The share of compute each model left on the table under each published law."),
     )
     note(
-        "The percentage is the share of the model's compute that a compute-optimal model of the same loss would not "
-        "have needed. Large: too large for its data; small: too small for its compute; near: less than a tenth was "
-        "left. Compute-optimal means training alone: a model that will be used a great deal is made smaller on purpose."
+        t(
+            "The percentage is the share of the model's compute that a compute-optimal model of the same loss would "
+            "not have needed. Large: too large for its data; small: too small for its compute; near: less than a tenth "
+            "was left. Compute-optimal means training alone: a model that will be used a great deal is made smaller on "
+            "purpose."
+        )
     )
     note(
-        "Not shown, since their training tokens were never published: "
-        + ", ".join(m.name for m in models(unknown_tokens=True) if m.D is None)
-        + ". The Talk column follows the printed slides, whose constants describe no language model."
+        t(
+            "Not shown, since their training tokens were never published: {models}. The Talk column follows the "
+            "printed slides, whose constants describe no language model.",
+            models=series([m.name for m in models(unknown_tokens=True) if m.D is None]),
+        )
     )
-    note(f"Not compared, though each can be chosen as the law: {'; '.join(ALIKE.values())}.")
+    laws = chained(list(why_alike().values()))
+    note(t("Not compared, though each can be chosen as the law: {laws}.", laws=laws))

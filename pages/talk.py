@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from scaling_core.language import t
 from scaling_core.talk import claims, select
 from scaling_core.ui.charts import download_figure, show
 from scaling_core.ui.page import answer, figures, note, page, section
-from scaling_core.ui.talk import RULE, cards, claims_csv, count_figures, filters, listing, opening, styles
+from scaling_core.ui.talk import cards, claims_csv, count_figures, filters, listing, opening, rule, styles
 from scaling_core.viz.talk import ratio_chart
 
 with page("talk") as theme:
@@ -16,19 +17,21 @@ with page("talk") as theme:
     figures(*count_figures(theme))
     st.html(cards())
     section(
-        "How far off",
-        "Each printed number over the computed one, on a logarithmic axis: a right number lies on the line.",
+        t("How far off"),
+        t("Each printed number over the computed one, on a logarithmic axis: a right number lies on the line."),
     )
     show(
         ratio_chart(claims(), theme),
         "ratios",
-        alt="The ratio of each printed number to the computed one; the right ones at 1, the wrong ones sorted around.",
+        alt=t(
+            "The ratio of each printed number to the computed one; the right ones at 1, the wrong ones sorted around."
+        ),
     )
     download_figure(lambda: ratio_chart(claims(), theme), "talk_check", "ratios")
-    section("Every claim", RULE)
+    section(t("Every claim"), rule())
     verdict, source = filters()
     found = select(verdict=verdict, source=source)
-    note(f"{len(found)} of {len(claims())} claims.")
+    note(t("{n} of {all} claims.", n=len(found), all=len(claims())))
     st.html(listing(found))
     st.download_button(
         "talk_check.csv", lambda: claims_csv(found), "talk_check.csv", "text/csv", on_click="ignore", key="talk.csv"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scaling_core.errors import InputError, ScalingError
+from scaling_core.language import t
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 Quantity = Literal["N", "D", "M", "B", "S"]
@@ -53,7 +54,7 @@ class AllocationRow:
     def at(self, C: float) -> float:
         """The quantity at a budget C in FLOP, by the printed digits; raises InputError without a coefficient."""
         if self.coefficient is None:
-            raise InputError("allocation", self.id, "only its exponent was published; choose one with a coefficient")
+            raise InputError("allocation", self.id, t("only its exponent was published; choose one with a coefficient"))
         return float(self.coefficient * (C / self.unit_flops) ** self.exponent)
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +72,13 @@ def allocations() -> tuple[AllocationRow, ...]:
         with (DATA / "allocations.csv").open(encoding="utf-8", newline="") as file:
             return tuple(_row(row) for row in csv.DictReader(file))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScalingError(f"data/allocations.csv cannot be read ({error}); restore it from the project.") from error
+        raise ScalingError(
+            t(
+                "{file} cannot be read ({reason}); restore it from the project.",
+                file="data/allocations.csv",
+                reason=str(error),
+            )
+        ) from error
 
 
 def _row(row: dict[str, str]) -> AllocationRow:
@@ -98,7 +105,8 @@ def allocation(id: str) -> AllocationRow:
     for row in allocations():
         if row.id == id:
             return row
-    raise InputError("allocation", id, f"it must be one of {', '.join(row.id for row in allocations())}")
+    known = ", ".join(row.id for row in allocations())
+    raise InputError("allocation", id, t("it must be one of {names}", names=known))
 
 
 def group(name: str) -> dict[Quantity, AllocationRow]:
@@ -106,5 +114,5 @@ def group(name: str) -> dict[Quantity, AllocationRow]:
     rows = {row.quantity: row for row in allocations() if row.group == name}
     if not rows:
         known = ", ".join(dict.fromkeys(row.group for row in allocations()))
-        raise InputError("allocation", name, f"it must be one of {known}")
+        raise InputError("allocation", name, t("it must be one of {names}", names=known))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -13,11 +14,13 @@ from scaling_core.allocations import DATA as DATA
 from scaling_core.allocations import group
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError, ScalingError
+from scaling_core.language import Language, current, retold, t, tdata
 from scaling_core.laws import AnyLaw, Law, PowerLaw, Variable, form_of, law_from_constants
 from scaling_core.units import format_quantity
 
 Convention = Literal["total", "non-embedding"]
 Kind = Literal["joint", "univariate", "all"]
+TextField = Literal["name", "short_name", "source", "range_note", "precision", "note", "warning"]
 Range = tuple[float, float]
 
 
@@ -50,7 +53,8 @@ class Preset:
     allocation: the paper's own, where it differs.
 
     A law that a person saved has made_at, the time in ISO 8601 (None for a published one), and may have replicates:
-    refits of resampled runs, shape (R, p), in the order of `law.constants`, for intervals of the given level.
+    refits of resampled runs, shape (R, p), in the order of `law.constants`, for intervals of the given level; other:
+    what it was saved with in other languages than English, texts by field. `told` is how its texts are shown.
     """
 
     id: str
@@ -72,11 +76,17 @@ class Preset:
     made_at: str | None = None
     level: float | None = None
     replicates: FloatArray | None = field(default=None, compare=False, repr=False)
+    other: Mapping[Language, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def saved(self) -> bool:
         """Whether a person saved it, and no paper published it."""
         return self.made_at is not None
+
+    def told(self, text: TextField) -> str:
+        """The text of that field in the reader's language, "" where there is none; a person's own name as it is."""
+        english = getattr(self, text) or ""
+        return self.other.get(current(), {}).get(text, retold(english)) if self.saved else tdata(english)
 
     def is_of(self, kind: Kind) -> bool:
         """Whether it is a law in N and D ("joint"), in one variable ("univariate"), or any ("all")."""
@@ -87,17 +97,20 @@ class Preset:
         """The law in N and D; raises InputError where the preset is a law in one variable."""
         if isinstance(self.law, PowerLaw):
             known = ", ".join(p.id for p in presets("joint"))
-            raise InputError("law", self.id, f"it is a law in {self.law.variable} alone; choose one of {known}")
+            allowed = t(
+                "it is a law in {variable} alone; choose one of {known}", variable=self.law.variable, known=known
+            )
+            raise InputError(t("law"), self.id, allowed)
         return self.law
 
     def range_notes(self, *, N: float | None = None, D: float | None = None, C: float | None = None) -> tuple[str, ...]:
         """A sentence for each value outside the range of the fit, with the factor of the extrapolation."""
         checks = (
-            ("parameters", N, self.valid_N),
-            ("tokens", D, self.valid_D),
-            ("FLOP", C, self.valid_C),
+            (t("{n} parameters", n=format_quantity(N)) if N else "", N, self.valid_N),
+            (t("{n} tokens", n=format_quantity(D)) if D else "", D, self.valid_D),
+            (f"{format_quantity(C)} FLOP" if C else "", C, self.valid_C),
         )
-        return tuple(_outside(what, x, span) for what, x, span in checks if x and span and not span[0] <= x <= span[1])
+        return tuple(_outside(said, x, span) for said, x, span in checks if x and span and not span[0] <= x <= span[1])
 
     def range_factors(self, *, N: float, D: float) -> dict[str, float]:
         """By how many times N ("the parameters") and D ("the tokens") lie beyond the runs behind the fit, if so."""
@@ -138,14 +151,14 @@ class Preset:
         }
 
 
-def _outside(what: str, x: float, span: Range) -> str:
-    low, high = span
-    factor, side = (x / high, "above") if x > high else (low / x, "below")
+def _outside(said: str, x: float, span: Range) -> str:
+    factor = x / span[1] if x > span[1] else span[0] / x
     times = f"{factor:.3g}" if factor < 100 else format_quantity(factor)
-    return (
-        f"{format_quantity(x)} {what} lie {times} times {side} the runs behind this law "
-        f"({format_quantity(low)} to {format_quantity(high)})."
-    )
+    low, high = (format_quantity(end) for end in span)
+    told = {"value": said, "times": times, "low": low, "high": high}
+    if x > span[1]:
+        return t("{value} lie {times} times above the runs behind this law ({low} to {high}).", **told)
+    return t("{value} lie {times} times below the runs behind this law ({low} to {high}).", **told)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +177,7 @@ class ReferenceExponent:
     def anchored(self, x: float, loss: float, *, offset: float = 0.0) -> PowerLaw:
         """The law with this exponent that passes through (x, loss); its amplitude is ours, not the paper's."""
         if not loss > offset:
-            raise InputError("loss", loss, f"it must lie above the offset {offset:g}")
+            raise InputError("loss", loss, t("it must lie above the offset {offset:g}", offset=offset))
         log_scale = math.log(x) + math.log(loss - offset) / self.exponent
         return PowerLaw(variable=self.variable, scale=math.exp(log_scale), exponent=self.exponent, offset=offset)
 
@@ -187,8 +200,13 @@ class KnownModel:
     def tokens(self) -> float:
         """D; raises InputError where it is not published."""
         if self.D is None:
-            raise InputError("model", self.id, "its training tokens are not published; choose another model")
+            allowed = t("its training tokens are not published; choose another model")
+            raise InputError(t("model"), self.id, allowed)
         return self.D
+
+
+def _unreadable(file: str, error: Exception) -> str:
+    return t("{file} cannot be read ({reason}); restore it from the project.", file=file, reason=str(error))
 
 
 @cache
@@ -200,7 +218,7 @@ def _laws_file() -> dict[str, Any]:
             "references": tuple(ReferenceExponent(**row) for row in raw["reference_exponents"]),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScalingError(f"data/laws.json cannot be read ({error}); restore it from the project.") from error
+        raise ScalingError(_unreadable("data/laws.json", error)) from error
 
 
 def _preset(row: dict[str, Any]) -> Preset:
@@ -241,7 +259,7 @@ def preset(id: str) -> Preset:
     for row in presets("all"):
         if row.id == id:
             return row
-    raise InputError("law", id, f"it must be one of {', '.join(p.id for p in presets('all'))}")
+    raise InputError(t("law"), id, t("it must be one of {names}", names=", ".join(p.id for p in presets("all"))))
 
 
 def reference_exponents() -> tuple[ReferenceExponent, ...]:
@@ -255,7 +273,8 @@ def reference_exponent(id: str) -> ReferenceExponent:
     for row in reference_exponents():
         if row.id == id:
             return row
-    raise InputError("exponent", id, f"it must be one of {', '.join(r.id for r in reference_exponents())}")
+    names = ", ".join(row.id for row in reference_exponents())
+    raise InputError("exponent", id, t("it must be one of {names}", names=names))
 
 
 @cache
@@ -277,7 +296,7 @@ def _models_file() -> tuple[KnownModel, ...]:
                 for row in csv.DictReader(file)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScalingError(f"data/models.csv cannot be read ({error}); restore it from the project.") from error
+        raise ScalingError(_unreadable("data/models.csv", error)) from error
 
 
 def models(*, unknown_tokens: bool = False) -> tuple[KnownModel, ...]:
@@ -290,4 +309,4 @@ def model(id: str) -> KnownModel:
     for row in _models_file():
         if row.id == id:
             return row
-    raise InputError("model", id, f"it must be one of {', '.join(m.id for m in _models_file())}")
+    raise InputError(t("model"), id, t("it must be one of {names}", names=", ".join(m.id for m in _models_file())))

@@ -17,6 +17,7 @@ from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
 from scaling_core.fit import FitResult, RunPoints, fit_law, predict
 from scaling_core.flops import training_flops
+from scaling_core.language import retold, speaking, t
 from scaling_core.laws import ChinchillaLaw, GadreLaw, Law, PowerLaw
 from scaling_core.optimum import Allocation, isoflop, judge, optimal_for_compute, twenty_to_one
 from scaling_core.units import format_quantity, parse_count, parse_quantity
@@ -49,18 +50,23 @@ class DemoSpec:
     preset_id: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("smallest size", self.N_low), ("largest size", self.N_high)):
+        for name, value in (
+            (t("smallest size"), self.N_low),
+            (t("largest size"), self.N_high),
+            (t("smallest horizon"), self.D_low),
+            (t("largest horizon"), self.D_high),
+        ):
             parse_quantity(value, field=name, minimum=1.0, maximum=1e15)
-        for name, value in (("smallest horizon", self.D_low), ("largest horizon", self.D_high)):
-            parse_quantity(value, field=name, minimum=1.0, maximum=1e15)
-        for what, low, high in (("size", self.N_low, self.N_high), ("horizon", self.D_low, self.D_high)):
-            if not high >= 2.0 * low:
-                allowed = f"it must be at least twice the smallest {what}, {format_quantity(low)}"
-                raise InputError(f"largest {what}", format_quantity(high), allowed)
-        parse_count(self.n_sizes, field="sizes", minimum=2, maximum=40)
-        parse_count(self.n_horizons, field="horizons", minimum=2, maximum=40)
-        parse_quantity(self.noise, field="noise", maximum=0.5, allow_zero=True)
-        parse_count(self.seed, field="seed")
+        if not self.N_high >= 2.0 * self.N_low:
+            allowed = t("it must be at least twice the smallest size, {low}", low=format_quantity(self.N_low))
+            raise InputError(t("largest size"), format_quantity(self.N_high), allowed)
+        if not self.D_high >= 2.0 * self.D_low:
+            allowed = t("it must be at least twice the smallest horizon, {low}", low=format_quantity(self.D_low))
+            raise InputError(t("largest horizon"), format_quantity(self.D_high), allowed)
+        parse_count(self.n_sizes, field=t("sizes"), minimum=2, maximum=40)
+        parse_count(self.n_horizons, field=t("horizons"), minimum=2, maximum=40)
+        parse_quantity(self.noise, field=t("noise"), maximum=0.5, allow_zero=True)
+        parse_count(self.seed, field=t("seed"))
 
     @classmethod
     def of_preset(cls, id: str = "hoffmann2022", **changes: Any) -> DemoSpec:
@@ -291,10 +297,12 @@ def _recovery(law: Law, fit: FitResult) -> dict[str, Recovered]:
     }
 
 
+@speaking("en")
 def to_dict(result: DemoResult) -> dict[str, Any]:
-    """The demo as JSON types: everything the figures show, and nothing that changes from run to run."""
+    """The demo as JSON types, in English: everything the figures show, and nothing that changes from run to run."""
     spec, fit = result.spec, result.fit.to_dict()
     fit.pop("seconds")
+    fit["warnings"] = [retold(text) for text in fit["warnings"]]
     return {
         "schema": "scaling-lab-demo-1",
         "spec": {name: getattr(spec, name) for name in spec.__slots__ if name != "law"},
@@ -335,7 +343,8 @@ def to_json(result: DemoResult) -> str:
 
 
 def _flat(record: Allocation | MarkedModel) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__slots__}
+    values = {name: getattr(record, name) for name in record.__slots__}
+    return {name: retold(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _slice_dict(s: Slice) -> dict[str, Any]:

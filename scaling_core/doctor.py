@@ -21,7 +21,9 @@ from typing import Any
 import psutil
 
 from scaling_core.errors import ScalingError
+from scaling_core.lab.sources import in_a_row
 from scaling_core.lab.surroundings import BATTERY_PERCENT, free_bytes, power
+from scaling_core.language import t, unpacked
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import check_device, child_environment, last_line
 from scaling_core.units import format_bytes
@@ -108,7 +110,7 @@ def _check(name: str, question: Callable[[], str], required: bool) -> Check:
     try:
         ok, detail = True, question()
     except (_Unwell, ScalingError) as error:
-        ok, detail = False, str(error)
+        ok, detail = False, error.args[0] if isinstance(error, _Unwell) else str(error)
     except Exception as error:  # noqa: BLE001 - whatever a broken installation raises is the answer
         ok, detail = False, f"{type(error).__name__}: {error}"
     return Check(name=name, ok=ok, detail=detail, seconds=time.perf_counter() - begun, required=required)
@@ -116,25 +118,31 @@ def _check(name: str, question: Callable[[], str], required: bool) -> Check:
 
 def _python() -> str:
     if sys.version_info < MINIMUM_PYTHON:
-        raise _Unwell(f"Python {platform.python_version()} is too old; 3.11 or later is needed.")
-    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+        raise _Unwell(t("Python {version} is too old; 3.11 or later is needed.", version=platform.python_version()))
+    return t(
+        "Python {version} on {system} {machine}",
+        version=platform.python_version(),
+        system=platform.system(),
+        machine=platform.machine(),
+    )
 
 
 def _packages() -> str:
     lines = (place.PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wrong, seen = [], 0
+    wrong: list[str] = []
+    seen = 0
     for name, bounds in required_packages(lines):
         seen += 1
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            wrong.append(f"{name} is missing")
+            wrong.append(t("{name} is missing", name=name))
             continue
         if not satisfies(version, bounds):
-            wrong.append(f"{name} is {version}, wanted {bounds}")
+            wrong.append(t("{name} is {version}, wanted {bounds}", name=name, version=version, bounds=bounds))
     if wrong:
-        raise _Unwell(f"{'; '.join(wrong)}; install them with `pip install -r requirements.txt`.")
-    return f"all {seen} are there in the versions wanted"
+        raise _Unwell(t("{wrong}; install them with `pip install -r requirements.txt`.", wrong=in_a_row(wrong)))
+    return t("all {n} are there in the versions wanted", n=seen)
 
 
 def required_packages(lines: list[str]) -> list[tuple[str, str]]:
@@ -183,23 +191,35 @@ def _home(home: Path) -> str:
             handle.write(b"x")
     except OSError as error:
         raise _Unwell(
-            f"{home} cannot be written ({error.strerror}); give rights there or set {place.HOME_VARIABLE}."
+            t(
+                "{home} cannot be written ({reason}); give rights there or set {variable}.",
+                home=home,
+                reason=error.strerror,
+                variable=place.HOME_VARIABLE,
+            )
         ) from error
-    return f"runs are kept in {home}"
+    return t("runs are kept in {home}", home=home)
 
 
 def _disk(home: Path) -> str:
     free = free_bytes(home)
     if free < DISK_BYTES:
-        raise _Unwell(f"only {format_bytes(free)} are free at {home}; {format_bytes(DISK_BYTES)} are needed.")
-    return f"{format_bytes(free)} free"
+        raise _Unwell(
+            t(
+                "only {free} are free at {home}; {needed} are needed.",
+                free=format_bytes(free),
+                home=home,
+                needed=format_bytes(DISK_BYTES),
+            )
+        )
+    return t("{free} free", free=format_bytes(free))
 
 
 def _memory() -> str:
     memory = psutil.virtual_memory()
-    said = f"{format_bytes(memory.available)} of {format_bytes(memory.total)} available"
+    said = t("{free} of {all} available", free=format_bytes(memory.available), all=format_bytes(memory.total))
     if memory.available < MEMORY_BYTES:
-        raise _Unwell(f"{said}; close other programs before you train.")
+        raise _Unwell(t("{said}; close other programs before you train.", said=said))
     return said
 
 
@@ -211,17 +231,24 @@ def _port() -> str:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        taken = "" if port == FIRST_PORT else f" ({FIRST_PORT} is in use)"
-        return f"127.0.0.1:{port} is free{taken}"
-    raise _Unwell(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free; end a program that listens there.")
+        if port == FIRST_PORT:
+            return t("127.0.0.1:{port} is free", port=port)
+        return t("127.0.0.1:{port} is free ({usual} is in use)", port=port, usual=FIRST_PORT)
+    raise _Unwell(
+        t(
+            "no port from {first} to {last} is free; end a program that listens there.",
+            first=FIRST_PORT,
+            last=FIRST_PORT + PORTS - 1,
+        )
+    )
 
 
 def _power() -> str:
     now = power()
     if now is None:
-        return "no battery"
+        return t("no battery")
     if not now.plugged and now.percent < BATTERY_PERCENT:
-        raise _Unwell(f"{now}; plug the machine in before you train.")
+        raise _Unwell(t("{now}; plug the machine in before you train.", now=str(now)))
     return str(now)
 
 
@@ -240,8 +267,8 @@ def _figures() -> str:
 
     picture = to_png(slice_chart(preset("hoffmann2022").joint, "N", 70e9, 1.4e12, light()), scale=1.0)
     if not picture.startswith(b"\x89PNG"):
-        raise _Unwell("the converter returned no PNG; install vl-convert-python again.")
-    return f"a figure of {format_bytes(len(picture))} was drawn without a network"
+        raise _Unwell(t("the converter returned no PNG; install vl-convert-python again."))
+    return t("a figure of {size} was drawn without a network", size=format_bytes(len(picture)))
 
 
 def _device_checks(device: str, home: Path) -> list[Check]:
@@ -252,23 +279,24 @@ def _device_checks(device: str, home: Path) -> list[Check]:
     try:
         done = _run(command, home)
         said = done.stdout
-        why = last_line(done.stderr) or f"its process ended with code {done.returncode}"
+        why = last_line(done.stderr) or t("its process ended with code {code}", code=done.returncode)
     except subprocess.TimeoutExpired as error:
         said = "" if error.stdout is None else error.stdout.decode(errors="replace")
-        why = f"no answer within {CHILD_SECONDS:.0f} s; the machine may be busy"
+        why = t("no answer within {seconds:.0f} s; the machine may be busy", seconds=CHILD_SECONDS)
     found = []
     for line in said.splitlines():
         try:
             answer = json.loads(line)
-            found.append(Check(**{name: answer[name] for name in ("name", "ok", "detail", "seconds")}))
+            known = {name: answer[name] for name in ("name", "ok", "seconds")}
+            found.append(Check(**known, detail=unpacked(str(answer["detail"]))))
         except (ValueError, TypeError, KeyError):
             continue
     if found and not found[-1].ok and found[-1].name == "device":
-        why = "there is no device to ask"
+        why = t("there is no device to ask")
     answered = {check.name for check in found}
     seconds = time.perf_counter() - began
     return found + [
-        Check(name=name, ok=False, detail=f"not answered: {why}.", seconds=0.0 if answered else seconds)
+        Check(name=name, ok=False, detail=t("not answered: {why}.", why=why), seconds=0.0 if answered else seconds)
         for name in DEVICE_CHECKS
         if name not in answered
     ]
@@ -279,10 +307,12 @@ def _last_word(command: list[str]) -> str:
     try:
         done = _run(command, place.home())
     except subprocess.TimeoutExpired as error:
-        raise _Unwell(f"no answer within {CHILD_SECONDS:.0f} s; the machine may be busy.") from error
+        raise _Unwell(t("no answer within {seconds:.0f} s; the machine may be busy.", seconds=CHILD_SECONDS)) from error
     said = last_line(done.stdout)
     if done.returncode or not said:
-        raise _Unwell(last_line(done.stderr) or f"the process ended with code {done.returncode} and said nothing.")
+        raise _Unwell(
+            last_line(done.stderr) or t("the process ended with code {code} and said nothing.", code=done.returncode)
+        )
     return said
 
 

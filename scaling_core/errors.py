@@ -12,9 +12,14 @@ ScalingError              anything the reader can be told in a sentence
 
 from __future__ import annotations
 
+from scaling_core.language import retold, t
+
 
 class ScalingError(Exception):
-    """Base of every error that is shown to a person as one sentence."""
+    """Base of every error that is shown to a person as one sentence, `str(error)`, in that person's language."""
+
+    def __str__(self) -> str:
+        return retold(self.args[0]) if len(self.args) == 1 and isinstance(self.args[0], str) else super().__str__()
 
 
 class InputError(ScalingError):
@@ -30,7 +35,7 @@ class InputError(ScalingError):
         shown = repr(value) if isinstance(value, str) else str(value)
         if len(shown) > 80:
             shown = shown[:77] + "..."
-        super().__init__(f"{field}: got {shown}, but {allowed}.")
+        super().__init__(t("{field}: got {shown}, but {allowed}.", field=field, shown=shown, allowed=allowed))
 
 
 class FitError(ScalingError):

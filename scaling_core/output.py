@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 
 def print_json(value: object) -> None:
@@ -38,9 +39,10 @@ def writable_folder(text: str, *, field: str = "out") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(field, text, f"it must be a folder, or a place where one can be made ({reason})") from error
+        allowed = t("it must be a folder, or a place where one can be made ({reason})", reason=str(reason))
+        raise InputError(field, text, allowed) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(field, text, "it must be a folder that can be written to")
+        raise InputError(field, text, t("it must be a folder that can be written to"))
     return folder
 
 
@@ -58,6 +60,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, field: str = "ou
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise InputError(field, str(folder), f"{name} could not be written there ({error.strerror})") from error
+            allowed = t("{name} could not be written there ({reason})", name=name, reason=error.strerror)
+            raise InputError(field, str(folder), allowed) from error
         written.append(path)
     return written

@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 _POWERS = {"": 0, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12, "P": 15}
 _SUFFIXES = ((12, "T"), (9, "B"), (6, "M"), (3, "K"))
@@ -36,11 +37,14 @@ def parse_quantity(
     is itself allowed, as is `maximum`. Raises InputError, naming `field`, on anything else: text that is no number,
     NaN, infinity, zero, a negative number, a number out of range.
     """
-    example = "such as 70B, 1.4T or 5.76e23" if maximum > 1e13 else f"such as {_plain(0.5 * (minimum + maximum))}"
+    example = t("70B, 1.4T or 5.76e23") if maximum > 1e13 else _plain(0.5 * (minimum + maximum))
+    least, most = _plain(minimum), _plain(maximum)
     if minimum > 0 or allow_zero:
-        allowed = f"it must be a number from {_plain(minimum)} to {_plain(maximum)}, {example}"
+        allowed = t(
+            "it must be a number from {least} to {most}, such as {example}", least=least, most=most, example=example
+        )
     else:
-        allowed = f"it must be a positive number up to {_plain(maximum)}, {example}"
+        allowed = t("it must be a positive number up to {most}, such as {example}", most=most, example=example)
     value = _number(text)
     if value is None or not math.isfinite(value) or value < minimum or value > maximum:
         raise InputError(field, text, allowed)
@@ -53,7 +57,8 @@ def parse_count(text: str | float, *, field: str, minimum: int = 0, maximum: int
     """The whole number that `text` writes, from `minimum` to `maximum`; raises InputError, naming `field`, else."""
     value = _number(text)
     if value is None or not math.isfinite(value) or value != int(value) or not minimum <= value <= maximum:
-        raise InputError(field, text, f"it must be a whole number from {minimum} to {maximum}")
+        allowed = t("it must be a whole number from {least} to {most}", least=minimum, most=maximum)
+        raise InputError(field, text, allowed)
     return int(value)
 
 
@@ -121,25 +126,26 @@ def format_flops(x: float) -> str:
 def format_duration(seconds: float) -> str:
     """A span of time for reading aloud: 0.4 s, 12 s, 2 min 40 s, 3.2 h, 11.4 days, 713 years.
 
-    A year has 365.25 days. A number that is not finite is written as a dash.
+    In the reader's language. A year has 365.25 days. A number that is not finite is written as a dash.
     """
     if not math.isfinite(seconds):
         return "\u2013"
-    if seconds < 0:
-        return f"-{format_duration(-seconds)}"
-    if seconds < 9.95:
-        return f"{seconds:.1f}".rstrip("0").rstrip(".") + " s"
+    sign, seconds = "-" if seconds < 0 else "", abs(seconds)
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        n = sign + (f"{seconds:.1f}".rstrip("0").rstrip(".") if seconds < 9.95 else str(whole))
+        return t("{n} s", n=n)
     if whole < 3600:
         minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    for unit, length, limit in (("h", 3600.0, 48.0), ("days", 86400.0, 730.0)):
-        if seconds / length < limit:
-            return f"{_significant(Decimal(seconds / length), 3)} {unit}"
+        n = f"{sign}{minutes}"
+        return t("{n} min {rest} s", n=n, rest=rest) if rest else t("{n} min", n=n)
+    hours, days = seconds / 3600.0, seconds / 86400.0
+    if hours < 48.0:
+        return t("{n} h", n=sign + _significant(Decimal(hours), 3))
+    if days < 730.0:
+        return t("{n} days", n=sign + _significant(Decimal(days), 3))
     years = seconds / (365.25 * 86400.0)
-    return f"{format_quantity(years) if years >= 1e4 else _significant(Decimal(years), 3)} years"
+    return t("{n} years", n=sign + (format_quantity(years) if years >= 1e4 else _significant(Decimal(years), 3)))
 
 
 def format_bytes(n: float) -> str:

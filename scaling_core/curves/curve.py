@@ -10,6 +10,7 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 FULL_RATE = 0.999
 """Share of the peak rate from which on a step counts as one at constant rate."""
@@ -50,15 +51,15 @@ class LearningCurve:
         for name in ("tokens", "losses", "rates"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.ndim != 1 or values.size != np.size(self.tokens):
-                raise InputError(name, values.shape, "tokens, losses and rates are lists of the same length")
+                raise InputError(name, values.shape, t("tokens, losses and rates are lists of the same length"))
             if not (np.isfinite(values) & (values > 0)).all():
                 bad = values[~(np.isfinite(values) & (values > 0))][0]
-                raise InputError(name, float(bad), "every value of a learning curve must be positive and finite")
+                raise InputError(name, float(bad), t("every value of a learning curve must be positive and finite"))
             values.flags.writeable = False
             object.__setattr__(self, name, values)
         if (np.diff(self.tokens) <= 0).any():
             at = int(np.flatnonzero(np.diff(self.tokens) <= 0)[0]) + 1
-            raise InputError("tokens", float(self.tokens[at]), "the tokens of a learning curve must grow")
+            raise InputError("tokens", float(self.tokens[at]), t("the tokens of a learning curve must grow"))
         object.__setattr__(self, "peak", float(self.rates.max()) if self.rates.size else math.nan)
 
     @classmethod
@@ -71,7 +72,7 @@ class LearningCurve:
         cooled: Sequence[Cooled] = (),
     ) -> LearningCurve:
         """The curve through stored points; a point without a loss (it was not finite) is left out."""
-        kept = [(t, loss, rate) for t, loss, rate in zip(tokens, losses, rates, strict=True) if loss is not None]
+        kept = [(at, loss, rate) for at, loss, rate in zip(tokens, losses, rates, strict=True) if loss is not None]
         columns = np.array(kept, dtype=np.float64).reshape(-1, 3).T
         return cls(tokens=columns[0], losses=columns[1], rates=columns[2], cooled=tuple(cooled))
 
@@ -117,9 +118,8 @@ class Schedule:
         _positive("decay_from", self.decay_from)
         _positive("final_tokens", self.final_tokens)
         if self.decay_from >= self.final_tokens:
-            raise InputError(
-                "decay_from", self.decay_from, f"it must lie before the end at {self.final_tokens:g} tokens"
-            )
+            allowed = t("it must lie before the end at {end:g} tokens", end=self.final_tokens)
+            raise InputError("decay_from", self.decay_from, allowed)
 
     def share(self, tokens: FloatArray) -> FloatArray:
         """Share of the cooldown that is done at `tokens`, within 0 and 1."""
@@ -142,4 +142,4 @@ class Drop:
 
 def _positive(name: str, value: float) -> None:
     if not (math.isfinite(value) and value > 0):
-        raise InputError(name, value, "it must be a positive, finite number")
+        raise InputError(name, value, t("it must be a positive, finite number"))

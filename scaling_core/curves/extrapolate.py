@@ -27,6 +27,7 @@ from scaling_core.curves.drops import DropBelief, believe
 from scaling_core.curves.families import FAMILIES, annealed_tokens, annealing_shares
 from scaling_core.curves.trunk import Trunk, fit_trunk, normalised
 from scaling_core.errors import InputError
+from scaling_core.language import listed, t, tn, together
 from scaling_core.units import format_loss, format_quantity
 
 DISCREPANCY = 0.012
@@ -69,7 +70,7 @@ def certain(extrapolation: Extrapolation, tolerance: float) -> bool:
     Raises InputError for a tolerance that is not between 0 and 1.
     """
     if not 0.0 < tolerance < 1.0:
-        raise InputError("tolerance", tolerance, "it must lie between 0 and 1, as 0.01 for one per cent")
+        raise InputError("tolerance", tolerance, t("it must lie between 0 and 1, as 0.01 for one per cent"))
     return extrapolation.half_width <= tolerance
 
 
@@ -91,10 +92,6 @@ def extrapolate(
     shares = (0.5, 0.5 - level / 2.0, 0.5 + level / 2.0)
     loss, low, high = (math.exp(mixture_quantile(mean, sd, weights, share)) for share in shares)
     seen = min(1.0, curve.seen / schedule.final_tokens)
-    told = (
-        f"{len(ends)} shorter run{'s' * (len(ends) != 1)} of its trunk" if ends else "",
-        f"{len(evidence)} end{'s' * (len(evidence) != 1)} of other lines" if evidence else "",
-    )
     return Extrapolation(
         loss=loss,
         low=low,
@@ -102,18 +99,36 @@ def extrapolate(
         level=level,
         families={name: float(weights[trunk.shapes.family == i].sum()) for i, name in enumerate(FAMILIES)},
         seen=seen,
-        note=(
-            f"After {seen:.0%} of its {format_quantity(schedule.final_tokens)} tokens the run is foretold to end at "
-            f"{format_loss(loss)}, between {format_loss(low)} and {format_loss(high)} at {level:.0%}. What cooling "
-            f"gains: from {' and '.join(filter(None, told)) or 'no measurement, so the interval is wide'}."
+        note=together(
+            t(
+                "After {seen:.0%} of its {tokens} tokens the run is foretold to end at {loss}, between {low} and "
+                "{high} at {level:.0%}.",
+                seen=seen,
+                tokens=format_quantity(schedule.final_tokens),
+                loss=format_loss(loss),
+                low=format_loss(low),
+                high=format_loss(high),
+                level=level,
+            ),
+            _grounds(len(ends), len(evidence)),
         ),
     )
+
+
+def _grounds(ends: int, others: int) -> str:
+    """What the gain of cooling is known from: ends of the run's own trunk, and of other lines."""
+    if not ends and not others:
+        return t("What cooling gains: from no measurement, so the interval is wide.")
+    own = tn("{n} shorter run of its trunk", "{n} shorter runs of its trunk", ends)
+    beside = tn("{n} end of other lines", "{n} ends of other lines", others)
+    grounds = [text for text, count in ((own, ends), (beside, others)) if count]
+    return t("What cooling gains: from {grounds}.", grounds=listed(grounds))
 
 
 def check_level(level: float) -> None:
     """Raises InputError for a level that no interval should have."""
     if not 0.5 < level < 0.999:
-        raise InputError("level", level, "it must lie between 0.5 and 0.999")
+        raise InputError("level", level, t("it must lie between {least} and {most}", least=0.5, most=0.999))
 
 
 class _Posterior:

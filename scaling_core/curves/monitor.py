@@ -22,6 +22,7 @@ from scaling_core.curves.drops import believe, drops
 from scaling_core.curves.extrapolate import END_NOISE, check_level
 from scaling_core.errors import FitError
 from scaling_core.fit import FitResult, predict
+from scaling_core.language import t
 from scaling_core.units import format_loss, format_quantity
 
 Verdict = Literal["early", "on", "above", "below"]
@@ -63,15 +64,18 @@ def where(
     seen = float(curve.tokens[~curve.cooling][-1]) if curve.tokens.size else 0.0
     begins = max(2.0 * curve.warmup, float((law.points.D / law.points.N).min()) * params) / WINDOW**2
     if seen < begins:
-        reason = (
-            f"it has seen {format_quantity(seen)} tokens, and its curve can be held against the law from "
-            f"{format_quantity(begins)} on"
+        sentence = t(
+            "Too early to say whether the run is on the law: it has seen {seen} tokens, and its curve can be held "
+            "against the law from {begins} on.",
+            seen=format_quantity(seen),
+            begins=format_quantity(begins),
         )
-        return _early(seen, level, reason)
+        return _early(seen, level, sentence)
     known = (*(one for one in evidence if one.line != OWN), *_own(curve))
-    now, before = (_compare(law, params, curve, known, until=t, level=level) for t in (seen, WINDOW * seen))
+    now, before = (_compare(law, params, curve, known, until=end, level=level) for end in (seen, WINDOW * seen))
     if now is None or before is None:
-        return _early(seen, level, "its curve has too few points to be averaged")
+        sentence = t("Too early to say whether the run is on the law: its curve has too few points to be averaged.")
+        return _early(seen, level, sentence)
     verdict: Verdict = now.verdict if now.verdict == before.verdict else "on"
     return replace(now, verdict=verdict, sentence=_sentence(now, verdict, law.n))
 
@@ -114,24 +118,42 @@ def _compare(
 
 
 def _sentence(now: Standing, verdict: Verdict, runs: int) -> str:
-    side = "above" if now.excess >= 0 else "below"
-    only_now = "it has left the law's interval only now" if now.verdict != "on" else "it is on the law"
-    words = {
-        "on": only_now,
-        "above": f"it is {now.excess:.1%} above the law, more than its interval allows",
-        "below": f"it is {-now.excess:.1%} below the law, more than its interval allows",
-        "early": "it is too early to say",
-    }[verdict]
-    return (
-        f"Around {format_quantity(now.tokens)} tokens its training loss is {format_loss(now.loss)}, "
-        f"{abs(now.excess):.1%} {side} the {format_loss(now.expected)} that the law of {runs} runs expects there "
-        f"(between {format_loss(now.low)} and {format_loss(now.high)} at {now.level:.0%}): {words}."
+    numbers = {
+        "tokens": format_quantity(now.tokens),
+        "loss": format_loss(now.loss),
+        "excess": abs(now.excess),
+        "expected": format_loss(now.expected),
+        "runs": runs,
+        "low": format_loss(now.low),
+        "high": format_loss(now.high),
+        "level": now.level,
+        "verdict": _in_words(now, verdict),
+    }
+    if now.excess >= 0:
+        return t(
+            "Around {tokens} tokens its training loss is {loss}, {excess:.1%} above the {expected} that the law of "
+            "{runs} runs expects there (between {low} and {high} at {level:.0%}): {verdict}.",
+            **numbers,
+        )
+    return t(
+        "Around {tokens} tokens its training loss is {loss}, {excess:.1%} below the {expected} that the law of "
+        "{runs} runs expects there (between {low} and {high} at {level:.0%}): {verdict}.",
+        **numbers,
     )
 
 
-def _early(seen: float, level: float, reason: str) -> Standing:
+def _in_words(now: Standing, verdict: Verdict) -> str:
+    """The verdict as a clause. now: the window that was seen last."""
+    if verdict == "above":
+        return t("it is {excess:.1%} above the law, more than its interval allows", excess=now.excess)
+    if verdict == "below":
+        return t("it is {excess:.1%} below the law, more than its interval allows", excess=-now.excess)
+    return t("it is on the law") if now.verdict == "on" else t("it has left the law's interval only now")
+
+
+def _early(seen: float, level: float, sentence: str) -> Standing:
     nothing = math.nan
     return Standing(
         verdict="early", tokens=seen, loss=nothing, expected=nothing, low=nothing, high=nothing, level=level,
-        excess=nothing, sentence=f"Too early to say whether the run is on the law: {reason}.",
+        excess=nothing, sentence=sentence,
     )  # fmt: skip

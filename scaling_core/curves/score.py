@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scaling_core.errors import InputError
+from scaling_core.language import t, tn, together
 
 EDGES = (2.0, 5.0, 10.0)
 """Factors of compute at which a new row of the score begins."""
@@ -37,11 +38,11 @@ class Foretold:
         for name in ("predicted", "measured", "factor"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise InputError(name, value, "it must be a positive, finite number")
+                raise InputError(name, value, t("it must be a positive, finite number"))
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise InputError("interval", (self.low, self.high), "its ends must be finite, the low one first")
+            raise InputError(t("interval"), (self.low, self.high), t("its ends must be finite, the low one first"))
         if not 0.0 < self.level < 1.0:
-            raise InputError("level", self.level, "it must lie between 0 and 1")
+            raise InputError("level", self.level, t("it must lie between {least} and {most}", least=0, most=1))
 
     @property
     def error(self) -> float:
@@ -78,8 +79,10 @@ class ScoreRow:
     def label(self) -> str:
         """The range in words: under 2x, 2x to 5x, over 10x, all."""
         if self.low <= 0.0:
-            return "all" if math.isinf(self.high) else f"under {self.high:g}x"
-        return f"over {self.low:g}x" if math.isinf(self.high) else f"{self.low:g}x to {self.high:g}x"
+            return t("all") if math.isinf(self.high) else t("under {high:g}x", high=self.high)
+        if math.isinf(self.high):
+            return t("over {low:g}x", low=self.low)
+        return t("{low:g}x to {high:g}x", low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +103,7 @@ def score(foretold: Sequence[Foretold], *, edges: Sequence[float] = EDGES) -> Sc
     """
     bounds = [0.0, *edges, math.inf]
     if any(not a < b for a, b in pairwise(bounds)):
-        raise InputError("edges", tuple(edges), "they must be positive and grow")
+        raise InputError("edges", tuple(edges), t("they must be positive and grow"))
     judged = [one for one in foretold if not one.censored]
     rows = tuple(_row([one for one in judged if a <= one.factor < b], a, b) for a, b in pairwise(bounds))
     total, left_out = _row(judged, 0.0, math.inf), len(foretold) - len(judged)
@@ -113,7 +116,7 @@ def wilson(hits: int, n: int, level: float = SCORE_LEVEL) -> tuple[float, float]
     (p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n). Raises InputError unless 0 <= hits <= n.
     """
     if not 0 <= hits <= n:
-        raise InputError("hits", hits, f"it must lie between 0 and {n}")
+        raise InputError("hits", hits, t("it must lie between {least} and {most}", least=0, most=n))
     if n == 0:
         return 0.0, 1.0
     z = statistics.NormalDist().inv_cdf(0.5 + level / 2.0)
@@ -144,23 +147,32 @@ def _row(some: Sequence[Foretold], low: float, high: float) -> ScoreRow:
 
 def _sentence(total: ScoreRow, left_out: int) -> str:
     if total.median_error is None or total.worst_error is None or total.promised is None:
-        return "No prediction has been measured yet." + _left_out(left_out)
+        return together(t("No prediction has been measured yet."), _left_out(left_out))
     promised = total.promised
     if total.coverage_high < promised:
-        verdict = f"fewer than the {promised:.0%} promised: the intervals are too narrow"
+        verdict = t("fewer than the {promised:.0%} promised: the intervals are too narrow", promised=promised)
     elif total.coverage_low > promised:
-        verdict = f"more than the {promised:.0%} promised: the intervals are too wide"
+        verdict = t("more than the {promised:.0%} promised: the intervals are too wide", promised=promised)
     else:
-        verdict = f"which agrees with the {promised:.0%} promised"
-    many, whose = ("", "its interval") if total.n == 1 else ("s", "their intervals")
-    return (
-        f"Of {total.n} prediction{many} {total.within} held the measurement in {whose} ({total.within / total.n:.0%}, "
-        f"between {total.coverage_low:.0%} and {total.coverage_high:.0%}), {verdict}; the error is "
-        f"{total.median_error:.2%} in the median and {total.worst_error:.2%} at worst.{_left_out(left_out)}"
+        verdict = t("which agrees with the {promised:.0%} promised", promised=promised)
+    sentence = tn(
+        "Of {n} prediction {within} held the measurement in its interval ({share:.0%}, between {low:.0%} and "
+        "{high:.0%}), {verdict}; the error is {median:.2%} in the median and {worst:.2%} at worst.",
+        "Of {n} predictions {within} held the measurement in their intervals ({share:.0%}, between {low:.0%} and "
+        "{high:.0%}), {verdict}; the error is {median:.2%} in the median and {worst:.2%} at worst.",
+        total.n,
+        within=total.within,
+        share=total.within / total.n,
+        low=total.coverage_low,
+        high=total.coverage_high,
+        verdict=verdict,
+        median=total.median_error,
+        worst=total.worst_error,
     )
+    return together(sentence, _left_out(left_out))
 
 
 def _left_out(count: int) -> str:
     if not count:
         return ""
-    return f" {count} run{'' if count == 1 else 's'} stopped early {'is' if count == 1 else 'are'} left out."
+    return tn("{n} run stopped early is left out.", "{n} runs stopped early are left out.", count)

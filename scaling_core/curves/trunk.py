@@ -16,6 +16,7 @@ from scaling_core.arrays import FloatArray
 from scaling_core.curves.curve import LearningCurve
 from scaling_core.curves.families import FAMILIES, Shapes, shapes
 from scaling_core.errors import FitError
+from scaling_core.language import t
 from scaling_core.units import format_loss, format_quantity
 
 LEAST_POINTS = 16
@@ -77,22 +78,34 @@ def fit_trunk(curve: LearningCurve, *, horizon: float) -> Trunk:
     rows = np.flatnonzero(~curve.cooling & (curve.tokens > start))
     if rows.size < LEAST_POINTS:
         raise FitError(
-            f"The curve has {rows.size} points after the warm-up, and extrapolating takes {LEAST_POINTS}: train on."
+            t(
+                "The curve has {points} points after the warm-up, and extrapolating takes {least}: train on.",
+                points=rows.size,
+                least=LEAST_POINTS,
+            )
         )
-    t, y = curve.tokens[rows], curve.losses[rows]
-    if horizon > MOST_REACH * t[-1]:
+    tokens, y = curve.tokens[rows], curve.losses[rows]
+    if horizon > MOST_REACH * tokens[-1]:
         raise FitError(
-            f"The end lies at {format_quantity(horizon)} tokens, more than {MOST_REACH:g} times the "
-            f"{format_quantity(float(t[-1]))} seen: train on."
+            t(
+                "The end lies at {end} tokens, more than {times:g} times the {seen} seen: train on.",
+                end=format_quantity(horizon),
+                times=MOST_REACH,
+                seen=format_quantity(float(tokens[-1])),
+            )
         )
     early, late = np.array_split(y, 2)
     spread = math.sqrt(early.var(ddof=1) / early.size + late.var(ddof=1) / late.size)
     if not early.mean() - late.mean() > 2.0 * spread:
         raise FitError(
-            f"The curve does not fall beyond its noise (mean {format_loss(float(early.mean()))} in its first half, "
-            f"{format_loss(float(late.mean()))} in its second), so it foretells no end: train on, or lower the rate."
+            t(
+                "The curve does not fall beyond its noise (mean {early} in its first half, {late} in its second), so "
+                "it foretells no end: train on, or lower the rate.",
+                early=format_loss(float(early.mean())),
+                late=format_loss(float(late.mean())),
+            )
         )
-    return _learn(t, y, curve.warmup)
+    return _learn(tokens, y, curve.warmup)
 
 
 def normalised(logs: FloatArray) -> FloatArray:

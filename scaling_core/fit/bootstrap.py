@@ -21,6 +21,8 @@ from scaling_core.errors import FitError, InputError
 from scaling_core.fit.intervals import Interval
 from scaling_core.fit.objective import Problem
 from scaling_core.fit.solver import Solution, polish
+from scaling_core.fit.told import choice
+from scaling_core.language import t, tn
 
 Resampling = Literal["pairs", "cluster", "residual"]
 RESAMPLINGS: tuple[Resampling, ...] = ("pairs", "cluster", "residual")
@@ -36,10 +38,23 @@ CHUNK_CELLS = 60_000
 def check_resampling(resampling: str | None, groups: tuple[str, ...] | None) -> None:
     """Raises InputError for a resampling that does not exist, FitError for groups too few to be drawn."""
     if resampling is not None and resampling not in RESAMPLINGS:
-        raise InputError("resampling", resampling, f"it must be one of {', '.join(RESAMPLINGS)}")
+        raise InputError("resampling", resampling, choice(RESAMPLINGS))
     if resampling == "cluster" and len(set(groups or ())) < FEWEST_GROUPS:
-        seen = f"{len(set(groups))} groups" if groups else "no groups"
-        raise FitError(f"The runs have {seen}: at least {FEWEST_GROUPS} are needed to resample whole groups.")
+        if not groups:
+            raise FitError(
+                t(
+                    "The runs have no groups: at least {fewest} are needed to resample whole groups.",
+                    fewest=FEWEST_GROUPS,
+                )
+            )
+        raise FitError(
+            tn(
+                "The runs have {n} group: at least {fewest} are needed to resample whole groups.",
+                "The runs have {n} groups: at least {fewest} are needed to resample whole groups.",
+                len(set(groups)),
+                fewest=FEWEST_GROUPS,
+            )
+        )
 
 
 def default_resampling(n: int) -> Resampling:

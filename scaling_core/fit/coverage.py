@@ -17,15 +17,12 @@ from pathlib import Path
 
 from scaling_core.allocations import DATA
 from scaling_core.errors import ScalingError
+from scaling_core.language import t
 
 FILE = DATA / "coverage.csv"
 ALLOCATION_FILE = DATA / "coverage_isoflop.csv"
-NOISES = {
-    "normal": "normal noise",
-    "heavy": "heavy-tailed noise",
-    "grouped": "runs of one size sharing half of their error",
-}
-"""How the runs of a study scatter: the name in the table, and in a sentence."""
+NOISES = ("normal", "heavy", "grouped")
+"""How the runs of a study scatter: the names in the table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +84,13 @@ def _read(file: Path) -> tuple[Coverage, ...]:
                 for row in csv.DictReader(rows)
             )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ScalingError(f"data/{file.name} cannot be read ({error}); restore it from the project.") from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> ScalingError:
+    return ScalingError(
+        t("data/{file} cannot be read ({reason}); restore it from the project.", file=file.name, reason=str(error))
+    )
 
 
 def _checked(row: Coverage) -> Coverage:
@@ -129,15 +132,30 @@ def coverage_sentence(ranges: Sequence[CoverageRange]) -> str | None:
     """The ranges as one sentence: in so many simulated studies the intervals held the truth so often; None for none."""
     if not ranges:
         return None
-    first = ranges[0]
-    parts = [f"{_percents(r.low, r.high)} of the time with {NOISES[r.noise]}" for r in ranges]
-    listed = "; ".join(parts)
-    return f"In {first.studies:,} simulated studies of {first.runs} runs these 95% intervals held the truth {listed}."
+    first, parts = ranges[0], [_share(one) for one in ranges]
+    shares = parts[0]
+    for part in parts[1:]:
+        shares = t("{some}; {another}", some=shares, another=part)
+    return t(
+        "In {studies:,} simulated studies of {runs} runs these 95% intervals held the truth {shares}.",
+        studies=first.studies,
+        runs=first.runs,
+        shares=shares,
+    )
+
+
+def _share(found: CoverageRange) -> str:
+    percent = _percents(found.low, found.high)
+    if found.noise == "normal":
+        return t("{percent} of the time with normal noise", percent=percent)
+    if found.noise == "heavy":
+        return t("{percent} of the time with heavy-tailed noise", percent=percent)
+    return t("{percent} of the time with runs of one size sharing half of their error", percent=percent)
 
 
 def _percents(least: float, most: float) -> str:
     low, high = f"{100 * least:.0f}", f"{100 * most:.0f}"
-    return f"{low}%" if low == high else f"{low} to {high}%"
+    return f"{low}%" if low == high else t("{low} to {high}%", low=low, high=high)
 
 
 @cache
@@ -150,7 +168,7 @@ def _allocation_rows(file: Path) -> tuple[tuple[str, str, str, float, int], ...]
                 for row in csv.DictReader(rows)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScalingError(f"data/{file.name} cannot be read ({error}); restore it from the project.") from error
+        raise _unreadable(file, error) from error
 
 
 def allocation_sentence(method: str, resampling: str, file: Path = ALLOCATION_FILE) -> str | None:
@@ -166,7 +184,11 @@ def allocation_sentence(method: str, resampling: str, file: Path = ALLOCATION_FI
     if not all(shares.values()):
         return None
     a, N = (_percents(min(seen)[0], max(seen)[0]) for seen in shares.values())
-    return (
-        f"In {shares['a'][0][1]:,} simulated studies of each of {len(shares['a'])} designs these 95% intervals held "
-        f"the exponent a in {a} of them, and N* at ten times the largest compute in {N}."
+    return t(
+        "In {studies:,} simulated studies of each of {designs} designs these 95% intervals held the exponent a in {a} "
+        "of them, and N* at ten times the largest compute in {N}.",
+        studies=shares["a"][0][1],
+        designs=len(shares["a"]),
+        a=a,
+        N=N,
     )

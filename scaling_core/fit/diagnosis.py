@@ -11,6 +11,8 @@ from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import FitError
 from scaling_core.fit.forms import EXPONENT_BOUNDS, Form
 from scaling_core.fit.points import RunPoints
+from scaling_core.fit.told import in_a_row
+from scaling_core.language import t, tn
 from scaling_core.units import format_quantity
 
 NARROW_DECADES = 2.0
@@ -30,23 +32,41 @@ def refuse(points: RunPoints, form: Form, size: int, *, free: tuple[bool, ...]) 
     n = len(points)
     if n <= size:
         raise FitError(
-            f"{n} {'run cannot' if n == 1 else 'runs cannot'} carry the {size} constants of this law: "
-            f"at least {size + 1} are needed."
+            tn(
+                "{n} run cannot carry the {size} constants of this law: at least {least} are needed.",
+                "{n} runs cannot carry the {size} constants of this law: at least {least} are needed.",
+                n,
+                size=size,
+                least=size + 1,
+            )
         )
     for variable, loose in zip(form.variables, free, strict=True):
         values = np.log(points.variable(variable))
         if np.ptp(values) < 1e-6 and loose:
             held = format_quantity(float(points.variable(variable)[0]))
             raise FitError(
-                f"{variable} is {held} in every run, so its exponent cannot be found: vary {variable}, or hold the "
-                "exponent at a published value."
+                t(
+                    "{variable} is {held} in every run, so its exponent cannot be found: vary {variable}, or hold the "
+                    "exponent at a published value.",
+                    variable=variable,
+                    held=held,
+                )
             )
         levels = len(np.unique(np.round(values, 6)))
         if loose and levels < 2 + int(form.offset and len(form.variables) == 1):
-            raise FitError(f"{variable} takes only {levels} values, too few for this law: add sizes between or beyond.")
+            raise FitError(
+                t(
+                    "{variable} takes only {levels} values, too few for this law: add sizes between or beyond.",
+                    variable=variable,
+                    levels=levels,
+                )
+            )
     if len(form.variables) == 2 and all(free) and form.name != "gadre" and _ratio_spread(points) < 0.02:
         raise FitError(
-            "D/N is the same in every run, so alpha and beta cannot be told apart: train some sizes longer or shorter."
+            t(
+                "D/N is the same in every run, so alpha and beta cannot be told apart: train some sizes longer or "
+                "shorter."
+            )
         )
 
 
@@ -62,47 +82,75 @@ def warn(
 
 
 def _about_design(points: RunPoints, form: Form, size: int) -> list[str]:
-    sentences = []
+    sentences: list[str] = []
     n = len(points)
     if n / max(size, 1) < 4:
         sentences.append(
-            f"Few points: {n} runs for {size} constants. The curve through the points is steadier than any "
-            "single constant."
+            t(
+                "Few points: {runs} runs for {size} constants. The curve through the points is steadier than any "
+                "single constant.",
+                runs=n,
+                size=size,
+            )
         )
     decades = compute_decades(points)
     if decades < NARROW_DECADES:
         sentences.append(
-            f"Narrow range: the runs span {decades:.1f} decades of compute; extrapolate by less than that."
+            t(
+                "Narrow range: the runs span {decades:.1f} decades of compute; extrapolate by less than that.",
+                decades=decades,
+            )
         )
     if len(form.variables) == 2:
         logs = np.log(points.N), np.log(points.D)
         correlation = float(np.corrcoef(*logs)[0, 1]) if min(map(np.ptp, logs)) > 1e-6 else 0.0
         if abs(correlation) > 0.95:
             sentences.append(
-                f"N and D move together (correlation {correlation:.2f}), so alpha and beta are hard to tell apart."
+                t(
+                    "N and D move together (correlation {correlation:.2f}), so alpha and beta are hard to tell apart.",
+                    correlation=correlation,
+                )
             )
         for name, values in (("N", points.N), ("D", points.D)):
             levels = len(np.unique(np.round(np.log(values), 3)))
             if 1 < levels < 4:
-                sentences.append(f"{name} takes only {levels} values: its exponent rests on few steps.")
+                sentences.append(
+                    t(
+                        "{name} takes only {levels} values: its exponent rests on few steps.",
+                        name=name,
+                        levels=levels,
+                    )
+                )
     tokenizers = sorted(set(points.tokenizer or ()))
     if len(tokenizers) > 1:
+        named = [*tokenizers[:3], *(["..."] if len(tokenizers) > 3 else [])]
         sentences.append(
-            f"The losses come from {len(tokenizers)} tokenizers ({', '.join(tokenizers[:3])}"
-            f"{', ...' if len(tokenizers) > 3 else ''}): per token they cannot be compared. Fit one at a time, or use "
-            "bits per byte."
+            t(
+                "The losses come from {count} tokenizers ({names}): per token they cannot be compared. Fit one at a "
+                "time, or use bits per byte.",
+                count=len(tokenizers),
+                names=in_a_row(named),
+            )
         )
     return sentences
 
 
 def _about_constants(points: RunPoints, constants: Mapping[str, float]) -> list[str]:
-    sentences = []
+    sentences: list[str] = []
     for name in EXPONENTS:
         if name in constants and not EXPONENT_BOUNDS[0] * 1.01 < constants[name] < EXPONENT_BOUNDS[1] * 0.99:
-            sentences.append(f"{name} ended at its bound ({constants[name]:.3g}): the data do not determine it.")
+            sentences.append(
+                t(
+                    "{name} ended at its bound ({value:.3g}): the data do not determine it.",
+                    name=name,
+                    value=constants[name],
+                )
+            )
     for name in ("E", "offset"):
         if name in constants and constants[name] < 1e-3 * float(points.loss.min()):
-            sentences.append(f"{name} ended at zero: the runs show no floor, which does not mean there is none.")
+            sentences.append(
+                t("{name} ended at zero: the runs show no floor, which does not mean there is none.", name=name)
+            )
     return sentences
 
 
@@ -112,21 +160,27 @@ def _about_residuals(points: RunPoints, form: Form, residuals: FloatArray) -> li
     r = residuals[inside]
     if r.size < 12 or float(np.abs(r).max()) < 1e-9:
         return []
-    sentences = []
+    sentences: list[str] = []
     chances = {x: _bend(np.log(points.variable(x))[inside], r) for x in form.variables}
     surest = min(chances, key=lambda x: chances[x])
     if chances[surest] < SURE:
         sentences.append(
-            f"The residuals bend with {surest}: the law misses a pattern in the runs, so its extrapolation will be off "
-            "by more than the interval says."
+            t(
+                "The residuals bend with {variable}: the law misses a pattern in the runs, so its extrapolation will "
+                "be off by more than the interval says.",
+                variable=surest,
+            )
         )
     if points.group is not None:
         labels = np.array(points.group)[inside]
         shared = _intraclass(labels, r)
         if shared is not None:
             sentences.append(
-                f"Runs of one group share their error (intraclass correlation {shared:.2f}): resample whole groups, "
-                "or the intervals come out too narrow."
+                t(
+                    "Runs of one group share their error (intraclass correlation {shared:.2f}): resample whole groups, "
+                    "or the intervals come out too narrow.",
+                    shared=shared,
+                )
             )
     return sentences
 
@@ -176,13 +230,22 @@ def outlier_sentence(
 ) -> str:
     """Which runs lie far off, and what the answer would be without them. constants, others: with and without."""
     worst = int(np.argmax(np.abs(residuals)))
-    count, n = int(far.sum()), len(points)
     moved = np.argsort(-np.abs(np.log((others + 1e-12) / (constants + 1e-12))), kind="stable")
-    changes = ", ".join(f"{form.names[i]} {_plain(constants[i])} becomes {_plain(others[i])}" for i in moved[:3])
-    return (
-        f"{count} of {n} runs {'lies' if count == 1 else 'lie'} more than {FAR:.0f} spreads off the curve; farthest is "
-        f"N = {format_quantity(float(points.N[worst]))}, D = {format_quantity(float(points.D[worst]))}. "
-        f"Without {'it' if count == 1 else 'them'}: {changes}."
+    changes = [
+        t("{name} {value} becomes {other}", name=form.names[i], value=_plain(constants[i]), other=_plain(others[i]))
+        for i in moved[:3]
+    ]
+    return tn(
+        "{n} of {runs} runs lies more than {far:.0f} spreads off the curve; farthest is N = {N}, D = {D}. Without it: "
+        "{changes}.",
+        "{n} of {runs} runs lie more than {far:.0f} spreads off the curve; farthest is N = {N}, D = {D}. Without them: "
+        "{changes}.",
+        int(far.sum()),
+        runs=len(points),
+        far=FAR,
+        N=format_quantity(float(points.N[worst])),
+        D=format_quantity(float(points.D[worst])),
+        changes=in_a_row(changes),
     )
 
 
@@ -200,9 +263,11 @@ def extrapolation_note(points: RunPoints, N: float, D: float) -> str | None:
     reach = compute_decades(points)
     if np.log10(factor) <= reach / 2:
         return None
-    return (
-        f"This lies {format_quantity(factor)} times beyond the largest run, and the runs themselves span "
-        f"{reach:.1f} decades of compute: too narrow a range for so long a step."
+    return t(
+        "This lies {factor} times beyond the largest run, and the runs themselves span {reach:.1f} decades of compute: "
+        "too narrow a range for so long a step.",
+        factor=format_quantity(factor),
+        reach=reach,
     )
 
 

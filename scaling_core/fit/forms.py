@@ -19,6 +19,8 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
+from scaling_core.fit.told import choice, within
+from scaling_core.language import listed, t
 from scaling_core.laws import AnyLaw, law_from_constants
 
 Variable = Literal["N", "D", "C"]
@@ -105,14 +107,16 @@ class Form:
 
     def _fixing(self, name: str, value: float) -> Constraint:
         if name not in self.names:
-            raise InputError("fixed", name, f"the {self.name} form has {', '.join(self.names)}")
+            allowed = t("the {form} form has {names}", form=self.name, names=", ".join(self.names))
+            raise InputError("fixed", name, allowed)
         zero = self.offset and name == self.names[0]
         if not (math.isfinite(value) and (value > 0 or (zero and value == 0)) and value <= 1e300):
-            raise InputError(f"fixed {name}", value, "it must be a positive number" + (" or zero" if zero else ""))
+            allowed = t("it must be a positive number or zero") if zero else t("it must be a positive number")
+            raise InputError(t("fixed {name}", name=name), value, allowed)
         exponent = name in ("alpha", "beta", "exponent", "eta", "alpha_N", "alpha_D")
         low, high = POWER_BOUNDS if self.power else EXPONENT_BOUNDS
         if exponent and not low <= value <= high:
-            raise InputError(f"fixed {name}", value, f"it must lie between {low:g} and {high:g}")
+            raise InputError(t("fixed {name}", name=name), value, within(f"{low:g}", f"{high:g}"))
         log = math.log(value) if value > 0 else -LOG_LARGEST
         first = int(self.offset)
         if zero:
@@ -124,7 +128,7 @@ class Form:
                 "alpha_D": Constraint(pivot=4, constant=log),
             }
             if name not in at:
-                raise InputError("fixed", name, "in the kaplan form N_c, D_c or alpha_D can be held")
+                raise InputError("fixed", name, t("in the kaplan form N_c, D_c or alpha_D can be held"))
             return at[name]
         if self.name == "gadre":
             return {
@@ -143,8 +147,10 @@ class Form:
         try:
             return law_from_constants(self.name, named)
         except InputError as error:
-            which = " and ".join(self.variables)
-            raise FitError(f"These runs hardly change with {which}: no law of this form can be drawn.") from error
+            which = listed(self.variables)
+            raise FitError(
+                t("These runs hardly change with {which}: no law of this form can be drawn.", which=which)
+            ) from error
 
     def predict(self, constants: FloatArray, logs: FloatArray) -> FloatArray:
         """Loss for many sets of constants: (R, len(names)) and log x of shape (K, m) -> (R, m)."""
@@ -196,4 +202,4 @@ def form(name: str) -> Form:
     try:
         return FORMS[name]
     except KeyError:
-        raise InputError("form", name, f"it must be one of {', '.join(FORMS)}") from None
+        raise InputError("form", name, choice(list(FORMS))) from None

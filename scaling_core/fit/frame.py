@@ -15,6 +15,7 @@ import numpy as np
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.errors import InputError
 from scaling_core.fit.forms import EXPONENT_BOUNDS, POWER_BOUNDS, Constraint, Form
+from scaling_core.language import t
 
 LOG_RANGE = 40.0
 """Logarithms of the terms stay within this distance of the data's mean log loss."""
@@ -94,7 +95,7 @@ def make_frame(form: Form, logs: FloatArray, mean_log_loss: float, constraints: 
             shift[one.pivot] = rest @ shift + one.constant / row[one.pivot]
     free = np.array([i for i in range(q) if i not in {one.pivot for one in held}], dtype=np.intp)
     if not len(free):
-        raise InputError("fixed", "every constant", "at least one must be left to the fit")
+        raise InputError("fixed", t("every constant"), t("at least one must be left to the fit"))
     return Frame(
         form=form,
         centre=centre,

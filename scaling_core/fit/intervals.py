@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
+from scaling_core.fit.told import choice
 
 Interval = Literal["bias-corrected", "percentile"]
 INTERVALS: tuple[Interval, ...] = ("bias-corrected", "percentile")
@@ -22,7 +23,7 @@ INTERVALS: tuple[Interval, ...] = ("bias-corrected", "percentile")
 def check_interval(method: str) -> None:
     """Raises InputError for a method that does not exist."""
     if method not in INTERVALS:
-        raise InputError("interval", method, f"it must be one of {', '.join(INTERVALS)}")
+        raise InputError("interval", method, choice(INTERVALS))
 
 
 def shares(

@@ -18,6 +18,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.errors import InputError
 from scaling_core.fit.frame import Frame
+from scaling_core.fit.told import choice, within
 
 Objective = Literal["huber-log", "lad", "ls-log", "ls"]
 OBJECTIVES: tuple[Objective, ...] = ("huber-log", "lad", "ls-log", "ls")
@@ -28,10 +29,10 @@ LAD_DELTA = 1e-7
 def effective_delta(objective: Objective, delta: float) -> float:
     """The Huber width that stands for an objective; raises InputError for one that is unknown or a bad delta."""
     if objective not in OBJECTIVES:
-        raise InputError("objective", objective, f"it must be one of {', '.join(OBJECTIVES)}")
+        raise InputError("objective", objective, choice(OBJECTIVES))
     if objective == "huber-log":
         if not np.isfinite(delta) or not 1e-9 <= delta <= 1e3:
-            raise InputError("delta", delta, "it must lie between 1e-9 and 1000")
+            raise InputError("delta", delta, within("1e-9", 1000))
         return float(delta)
     return LAD_DELTA if objective == "lad" else float("inf")
 

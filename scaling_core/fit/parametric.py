@@ -28,6 +28,8 @@ from scaling_core.fit.objective import Objective, Problem, effective_delta
 from scaling_core.fit.points import RunPoints
 from scaling_core.fit.result import FitResult, exponents_of
 from scaling_core.fit.solver import Solution, grid_starts, polish
+from scaling_core.fit.told import choice, no_intervals, unsettled, within
+from scaling_core.language import t
 
 MAX_BOOTSTRAP = 100_000
 MANY = 20_000
@@ -98,16 +100,16 @@ def fit_law(
     """
     options = _options(form, objective, delta, fixed, shared)
     if not 0 <= bootstrap <= MAX_BOOTSTRAP:
-        raise InputError("bootstrap", bootstrap, f"it must lie between 0 and {MAX_BOOTSTRAP}")
+        raise InputError("bootstrap", bootstrap, within(0, MAX_BOOTSTRAP))
     if not 0 < level < 1:
-        raise InputError("level", level, "it must lie between 0 and 1")
+        raise InputError("level", level, within(0, 1))
     check_resampling(resampling, points.group)
     if interval_method is not None:
         check_interval(interval_method)
     if weights not in WEIGHTS:
-        raise InputError("weights", weights, f"it must be one of {', '.join(WEIGHTS)}")
+        raise InputError("weights", weights, choice(WEIGHTS))
     if weights == "se" and points.se is None:
-        raise InputError("weights", weights, "the runs carry no standard errors; give a column se")
+        raise InputError("weights", weights, t("the runs carry no standard errors; give a column se"))
     diagnosis.refuse(points, options.form, options.size, free=_free_exponents(options))
     started = time.perf_counter()
     points = points.sorted()
@@ -117,10 +119,10 @@ def fit_law(
     without = _without_outliers(points, options, solved)
     fitted = time.perf_counter()
     shape, constants = options.form, dict(zip(options.form.names, solved.constants.tolist(), strict=True))
-    warnings = [*diagnosis.warn(points, shape, options.size, constants, solved.residuals)]
+    warnings: list[str] = [*diagnosis.warn(points, shape, options.size, constants, solved.residuals)]
     if not solved.converged:
         warnings.append(
-            "The optimum lies in a flat valley that was not walked to its end: these runs hardly fix the law."
+            t("The optimum lies in a flat valley that was not walked to its end: these runs hardly fix the law.")
         )
     if without is not None:
         warnings.append(diagnosis.outlier_sentence(points, shape, solved.residuals, solved.constants, *without))
@@ -128,7 +130,7 @@ def fit_law(
     kind = resampling or default_resampling(len(points))
     method = interval_method or default_interval(kind)
     if bootstrap and len(points) > MOST_RUNS:
-        warnings.append(f"More than {MOST_RUNS} runs are not resampled, so there are no intervals: thin the table.")
+        warnings.append(no_intervals(MOST_RUNS))
     elif bootstrap:
         thetas, scales, failed = replicate(
             solved.problem,
@@ -142,7 +144,7 @@ def fit_law(
         )
         replicates = shape.constants_of(solved.problem.frame.nature(thetas))
         if failed > bootstrap // 100:
-            warnings.append(f"{failed} of {bootstrap} bootstrap refits did not settle: read the intervals as rough.")
+            warnings.append(unsettled(failed, bootstrap))
     exponents = exponents_of(shape, solved.constants[None, :])
     intervals: dict[str, tuple[float, float]] = {}
     exponent_intervals: dict[str, tuple[float, float]] = {}
@@ -217,9 +219,11 @@ def _options(
     constraints = shape.fixing(fixed or {})
     if shared:
         if shape.name != "chinchilla":
-            raise InputError("shared", shape.name, "one exponent for N and D is a choice of the chinchilla form only")
+            allowed = t("one exponent for N and D is a choice of the chinchilla form only")
+            raise InputError("shared", shape.name, allowed)
         if fixed and {"alpha", "beta"} <= set(fixed):
-            raise InputError("shared", "alpha and beta fixed", "hold at most one of them where they are to be equal")
+            allowed = t("hold at most one of them where they are to be equal")
+            raise InputError("shared", t("alpha and beta fixed"), allowed)
         if fixed and "beta" in fixed:  # beta = alpha is an equation for beta, so the value is put on alpha
             constraints = shape.fixing({("alpha" if name == "beta" else name): x for name, x in fixed.items()})
         constraints = (*constraints, ONE_EXPONENT)

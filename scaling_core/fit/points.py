@@ -9,6 +9,7 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 LARGEST = 1e40
 """No value of a run exceeds this or falls below its inverse, so that products of two stay floats."""
@@ -52,18 +53,19 @@ class RunPoints:
         n = columns["N"].size
         for name, values in columns.items():
             if values.ndim != 1 or values.size != n:
-                raise InputError(name, f"{values.size} values", f"every column must have the same length, here {n}")
+                raise _uneven(name, values.size, n)
             bad = ~((values >= 1.0 / LARGEST) & (values <= LARGEST))
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
-                raise InputError(
-                    f"{name} of run {row + 1}",
-                    float(values[row]),
-                    f"it must be a positive finite number between {1.0 / LARGEST:g} and {LARGEST:.0e}".replace("+", ""),
+                allowed = t(
+                    "it must be a positive finite number between {least} and {most}",
+                    least=f"{1.0 / LARGEST:g}",
+                    most=f"{LARGEST:.0e}".replace("+", ""),
                 )
+                raise InputError(t("{name} of run {row}", name=name, row=row + 1), float(values[row]), allowed)
         for name, labels in texts.items():
             if labels is not None and len(labels) != n:
-                raise InputError(name, f"{len(labels)} values", f"every column must have the same length, here {n}")
+                raise _uneven(name, len(labels), n)
         words = {name: None if labels is None else tuple(map(str, labels)) for name, labels in texts.items()}
         return cls(
             N=columns["N"],
@@ -105,6 +107,15 @@ class RunPoints:
             tokenizer=_picked(self.tokenizer, keep),
             label=_picked(self.label, keep),
         )
+
+
+def _uneven(name: str, count: int, n: int) -> InputError:
+    """Why a column of `count` values cannot stand beside one of n."""
+    return InputError(
+        name,
+        t("{count} values", count=count),
+        t("every column must have the same length, here {length}", length=n),
+    )
 
 
 def _picked(labels: tuple[str, ...] | None, keep: BoolArray | IndexArray) -> tuple[str, ...] | None:

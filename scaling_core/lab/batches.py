@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling_core.errors import CorpusError
+from scaling_core.language import t
 
 Tokens = NDArray[np.uint8] | NDArray[np.uint16]
 """Token ids: of bytes, or of a larger vocabulary."""
@@ -54,8 +55,12 @@ class BatchOrder:
         self.windows = text.size // context - 1
         if self.windows < 2:
             raise CorpusError(
-                f"The text has {text.size:,} tokens to train on, too few for windows of {context}; "
-                "choose a longer text or a shorter context."
+                t(
+                    "The text has {n:,} tokens to train on, too few for windows of {context}; "
+                    "choose a longer text or a shorter context.",
+                    n=text.size,
+                    context=context,
+                )
             )
         self._views = np.lib.stride_tricks.sliding_window_view(text, context + 1)
 
@@ -94,8 +99,12 @@ def validation_set(text: Tokens, *, context: int, windows: int) -> Tokens:
     possible = (text.size - 1) // context
     if possible < 8:
         raise CorpusError(
-            f"The validation text has {text.size:,} tokens, but 8 windows of {context} are the least that a loss can "
-            "be measured on; choose a longer text or a shorter context."
+            t(
+                "The validation text has {n:,} tokens, but 8 windows of {context} are the least that a loss can "
+                "be measured on; choose a longer text or a shorter context.",
+                n=text.size,
+                context=context,
+            )
         )
     count = min(windows, possible)
     starts = np.arange(count, dtype=np.int64) * possible // count * context

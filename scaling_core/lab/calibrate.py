@@ -3,7 +3,7 @@ precision serve it best. About ten seconds.
 
     python -m scaling_core.lab.calibrate --device auto|mps|cuda|cpu [--json]
 
-Prints one JSON object, a `Calibration`; a device that is absent ends with 2 and one sentence.
+Prints one JSON object, a `Calibration`; a device that is absent ends with 2 and one sentence, with --json packed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scaling_core.lab import rules
 from scaling_core.lab.records import Calibration, PrecisionChoice, SpeedPoint
 from scaling_core.lab.spec import BYTES_VOCAB, DEVICES, Shape
 from scaling_core.lab.surroundings import cores, prepare_environment
+from scaling_core.language import packed
 
 if TYPE_CHECKING:  # torch reads its environment while it loads, so this waits until that is prepared
     from scaling_core.lab.device import Device
@@ -221,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         measured = measure(options.device)
     except DeviceError as error:
-        print(error, file=sys.stderr)
+        print(packed(str(error)) if options.json else error, file=sys.stderr)
         return 2
     print(json.dumps(measured.to_dict(), indent=None if options.json else 1))
     return 0

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from scaling_core.errors import CheckpointError
 from scaling_core.lab.tensors import read_tensors, write_tensors
+from scaling_core.language import t
 
 FORMAT = 1
 GENERATIONS = 2
@@ -90,8 +91,20 @@ class Checkpoints:
             except (CheckpointError, OSError) as error:
                 self._set_aside(step)
                 rest = [old for old in self.steps() if old < step]
-                instead = f"the one of step {rest[-1]} is used instead" if rest else "the track begins again"
-                self.say(f"The checkpoint of {self.track} at step {step} is damaged ({error}); {instead}.")
+                known = {"track": self.track, "step": step, "error": str(error)}
+                self.say(
+                    t(
+                        "The checkpoint of {track} at step {step} is damaged ({error}); the one of step {older} is "
+                        "used instead.",
+                        older=rest[-1],
+                        **known,
+                    )
+                    if rest
+                    else t(
+                        "The checkpoint of {track} at step {step} is damaged ({error}); the track begins again.",
+                        **known,
+                    )
+                )
         return None
 
     def steps(self) -> list[int]:
@@ -112,16 +125,23 @@ class Checkpoints:
             body = json.loads(manifest.read_text(encoding="utf-8"))
             seal = body.pop("seal")
             if seal != _seal(body):
-                raise CheckpointError("its manifest was changed")
+                raise CheckpointError(t("its manifest was changed"))
             whose = (body["format"], body["sweep"], body["track"], body["step"])
             if whose != (FORMAT, self.sweep, self.track, step):
-                raise CheckpointError(f"it belongs to {body['sweep']} {body['track']} at step {body['step']}")
+                raise CheckpointError(
+                    t(
+                        "it belongs to {sweep} {track} at step {step}",
+                        sweep=body["sweep"],
+                        track=body["track"],
+                        step=body["step"],
+                    )
+                )
             tensors, digest = read_tensors(self.folder / f"{step:012d}.safetensors")
             if digest != body["sha256"]:
-                raise CheckpointError("its tensors do not have the hash that the manifest states")
+                raise CheckpointError(t("its tensors do not have the hash that the manifest states"))
             return Loaded(step=step, tensors=tensors, about=body["about"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError("its manifest cannot be read") from error
+            raise CheckpointError(t("its manifest cannot be read")) from error
 
     def _is_whole(self, step: int) -> bool:
         try:
@@ -150,8 +170,12 @@ def keep_weights(
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise CheckpointError(
-            f"The weights of {run_id} could not be written to {folder} ({error.strerror or error}); "
-            "make room there and resume."
+            t(
+                "The weights of {run} could not be written to {folder} ({reason}); make room there and resume.",
+                run=run_id,
+                folder=folder,
+                reason=error.strerror or str(error),
+            )
         ) from error
 
 

@@ -3,7 +3,7 @@
     python -m scaling_core.lab.checkup --device auto|mps|cuda|cpu
 
 Prints a line of JSON for every question as soon as it is answered, so that a process that dies still says how far it
-came: {name, ok, detail, seconds}. Ends with 2 where the device is absent.
+came: {name, ok, detail, seconds}, the detail packed. Ends with 2 where the device is absent.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from scaling_core.lab import rules
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import BYTES_VOCAB, DEVICES, CorpusSpec, DeviceName, SweepSpec
 from scaling_core.lab.surroundings import prepare_environment
+from scaling_core.language import packed, t
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import child_environment, last_line
 from scaling_core.runs.store import Store
@@ -54,7 +55,9 @@ def compute(device: Device) -> tuple[bool, str]:
     found = (a.to(device.torch_device) @ a.to(device.torch_device).T).cpu().double() / PRODUCT
     right = a.double() @ a.double().T / PRODUCT
     error = float((found - right).abs().max())
-    return error < PRODUCT_TOLERANCE, f"a product of matrices deviates by {error:.1g}, {PRODUCT_TOLERANCE:g} is allowed"
+    return error < PRODUCT_TOLERANCE, t(
+        "a product of matrices deviates by {error:.1g}, {allowed:g} is allowed", error=error, allowed=PRODUCT_TOLERANCE
+    )
 
 
 def freed(device: Device) -> tuple[bool, str]:
@@ -73,7 +76,12 @@ def freed(device: Device) -> tuple[bool, str]:
     device.empty_cache()
     left = device.memory_now() - before
     ok = taken > block / 2 and left < block / 4
-    return ok, f"of {format_bytes(block)} taken, {format_bytes(max(0, left))} stay in use; {_limit(device)}"
+    return ok, t(
+        "of {block} taken, {left} stay in use; {limit} may be used",
+        block=format_bytes(block),
+        left=format_bytes(max(0, left)),
+        limit=format_bytes(device.memory_limit()),
+    )
 
 
 def speed(device: Device) -> tuple[bool, str]:
@@ -83,9 +91,15 @@ def speed(device: Device) -> tuple[bool, str]:
     count = SPEED_SHAPE.parameters(vocab_size=BYTES_VOCAB, context=CONTEXT).with_head
     point = train_speed(device, SPEED_SHAPE, rules.batch_sequences(count, CONTEXT))
     rate = point.tokens_per_second
-    said = f"{SPEED_SHAPE.name} trains at {format_quantity(rate)} tokens/s, {6 * count * rate / 1e9:.3g} GFLOP/s"
-    slow = rate < LEAST_TOKENS_PER_SECOND
-    return not slow, f"{said}; a ladder would take very long, is the machine busy?" if slow else said
+    said = t(
+        "{shape} trains at {rate} tokens/s, {gigaflops:.3g} GFLOP/s",
+        shape=SPEED_SHAPE.name,
+        rate=format_quantity(rate),
+        gigaflops=6 * count * rate / 1e9,
+    )
+    if rate < LEAST_TOKENS_PER_SECOND:
+        return False, t("{said}; a ladder would take very long, is the machine busy?", said=said)
+    return True, said
 
 
 def experiment_plan(device: DeviceName) -> Plan:
@@ -123,19 +137,29 @@ def experiment(device: Device) -> tuple[bool, str]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return False, f"a sweep of {len(plan.runs)} runs was not done in {EXPERIMENT_SECONDS:.0f} s"
+            return False, t(
+                "a sweep of {n} runs was not done in {seconds:.0f} s", n=len(plan.runs), seconds=EXPERIMENT_SECONDS
+            )
         seconds = time.perf_counter() - began
         if done.returncode:
             why = last_line(done.stdout) or last_line(done.stderr) or f"code {done.returncode}"
-            return False, f"a sweep of {len(plan.runs)} runs failed: {why}"
+            return False, t("a sweep of {n} runs failed: {why}", n=len(plan.runs), why=why)
         with Store.open_reader(home) as store:
             losses = [run.loss for run in store.runs(sweep)]
     found = [loss for loss in losses if loss is not None]
     if len(found) != len(plan.runs) or not max(found) < math.log(BYTES_VOCAB) - LEARNT:
-        return False, f"a sweep of {len(plan.runs)} runs ended at losses of {losses}: its models learnt nothing"
-    return True, (
-        f"{len(found)} runs trained, stored and read again in {seconds:.1f} s, the best at {min(found):.2f} nats "
-        f"(a guess has {math.log(BYTES_VOCAB):.2f})"
+        return False, t(
+            "a sweep of {n} runs ended at losses of {losses}: its models learnt nothing",
+            n=len(plan.runs),
+            losses=str(losses),
+        )
+    return True, t(
+        "{n} runs trained, stored and read again in {seconds:.1f} s, the best at {best:.2f} nats (a guess has "
+        "{guess:.2f})",
+        n=len(found),
+        seconds=seconds,
+        best=min(found),
+        guess=math.log(BYTES_VOCAB),
     )
 
 
@@ -145,13 +169,16 @@ def describe(device: Device) -> str:
 
     from scaling_core.lab.device import absence
 
-    missing = [(name, why) for name in DEVICES if (why := absence(name)) is not None]
-    absent = "".join(f"; no {name}: {why}" for name, why in missing)
-    return f"{device.name} ({device.label}) with torch {torch.__version__}{absent}"
-
-
-def _limit(device: Device) -> str:
-    return f"{format_bytes(device.memory_limit())} may be used"
+    told: str = t(
+        "{device} ({label}) with torch {version}",
+        device=device.name,
+        label=device.label,
+        version=str(torch.__version__),
+    )
+    for name in DEVICES:
+        if (why := absence(name)) is not None:
+            told = t("{told}; no {device}: {why}", told=told, device=name, why=why)
+    return told
 
 
 def _selftest(device: Device) -> tuple[bool, str]:
@@ -194,7 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print(name: str, ok: bool, detail: str, began: float) -> None:
-    print(json.dumps({"name": name, "ok": ok, "detail": detail, "seconds": time.perf_counter() - began}), flush=True)
+    said = {"name": name, "ok": ok, "detail": packed(detail), "seconds": time.perf_counter() - began}
+    print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from scaling_core.lab.corpus import Corpus, load_cached, load_corpus
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import RULES
 from scaling_core.lab.surroundings import cores, prepare_environment, stay_awake
+from scaling_core.language import packed, t, together
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import calibration
 from scaling_core.runs.liveness import identity
@@ -61,16 +62,30 @@ def read_plan(home: Path, sweep: str) -> Plan:
     try:
         plan = Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise SweepError(f"There is no plan {path}; start the sweep again.") from error
+        raise SweepError(t("There is no plan {path}; start the sweep again.", path=path)) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ScalingError) as error:
-        raise SweepError(f"The plan {path} cannot be read ({error}); start the sweep again.") from error
+        raise SweepError(
+            t("The plan {path} cannot be read ({error}); start the sweep again.", path=path, error=str(error))
+        ) from error
     if plan.spec.rules != RULES:
         raise SweepError(
-            f"The sweep {sweep} was begun under version {plan.spec.rules} of the training rules, and this is version "
-            f"{RULES}: the two do not mix; start it again."
+            t(
+                "The sweep {sweep} was begun under version {old} of the training rules, and this is version "
+                "{new}: the two do not mix; start it again.",
+                sweep=sweep,
+                old=plan.spec.rules,
+                new=RULES,
+            )
         )
     if plan.spec.id != sweep:
-        raise SweepError(f"The plan {path} is that of {plan.spec.id}, not of {sweep}; start the sweep again.")
+        raise SweepError(
+            t(
+                "The plan {path} is that of {other}, not of {sweep}; start the sweep again.",
+                path=path,
+                other=plan.spec.id,
+                sweep=sweep,
+            )
+        )
     return plan
 
 
@@ -87,8 +102,13 @@ def open_corpus(store: Store, plan: Plan, home: Path) -> Corpus:
     corpus = load_corpus(plan.spec.corpus, folder)
     if corpus.hash != wanted:
         raise CorpusError(
-            f"The text of {plan.spec.id} has changed since the sweep began (its hash was {wanted[:12]}, now it is "
-            f"{corpus.hash[:12]}), and no copy is left; start a new sweep."
+            t(
+                "The text of {sweep} has changed since the sweep began (its hash was {old}, now it is {new}), and no "
+                "copy is left; start a new sweep.",
+                sweep=plan.spec.id,
+                old=wanted[:12],
+                new=corpus.hash[:12],
+            )
         )
     return corpus
 
@@ -112,8 +132,17 @@ def main(arguments: list[str] | None = None) -> int:
             with Store.open_writer(home) as store:
                 return _Sweep(plan, store, home, stop).run()
     except ScalingError as error:
+        _keep_reason(home, given[0], str(error))
         print(error, flush=True)
         return FAILED
+
+
+def _keep_reason(home: Path, sweep: str, reason: str) -> None:
+    """Leave the reason where the supervisor finds it, which tells it in the reader's language."""
+    with contextlib.suppress(ScalingError):
+        path = place.ending_file(home, sweep)
+        if path.parent.is_dir():
+            place.write_json(path, packed(reason))
 
 
 class _Sweep:
@@ -159,12 +188,17 @@ class _Sweep:
         try:
             self._train(corpus, device)
         except Stopped:
-            self._end("stopped", "Stopped as asked; resuming goes on from its checkpoint.")
+            self._end("stopped", t("Stopped as asked; resuming goes on from its checkpoint."))
             return FINISHED
         except ScalingError as error:
             return self._fail(str(error))
         except OSError as error:
-            return self._fail(f"The system refused to go on ({error.strerror or error}); resume when that is mended.")
+            return self._fail(
+                t(
+                    "The system refused to go on ({reason}); resume when that is mended.",
+                    reason=error.strerror or str(error),
+                )
+            )
         except (RuntimeError, MemoryError) as error:
             known = explain(error, device.name)
             if known is not None:
@@ -173,11 +207,16 @@ class _Sweep:
 
             traceback.print_exc()
             return self._fail(
-                f"The training met an error that it does not know ({type(error).__name__}: {str(error)[:160]}); "
-                f"the log in {self.folder} tells where."
+                t(
+                    "The training met an error that it does not know ({kind}: {error}); the log in {folder} tells "
+                    "where.",
+                    kind=type(error).__name__,
+                    error=str(error)[:160],
+                    folder=self.folder,
+                )
             )
         failed = [run.id for run in self.store.runs(sweep) if run.state == "failed"]
-        self._end("finished", f"Without {', '.join(failed)}, which failed." if failed else None)
+        self._end("finished", t("Without {runs}, which failed.", runs=", ".join(failed)) if failed else None)
         return FINISHED
 
     def _train(self, corpus: Corpus, device: Device) -> None:
@@ -219,7 +258,8 @@ class _Sweep:
                         lost = [run, *todo] if training.on_trunk else [run]
                         for one in lost:
                             self.store.fail_run(spec.id, one.id, str(error))
-                        journal.event("error", f"{error} Left out: {', '.join(one.id for one in lost)}.")
+                        left = t("Left out: {runs}.", runs=", ".join(one.id for one in lost))
+                        journal.event("error", together(str(error), left))
                         todo = [one for one in todo if one not in lost]
             finally:
                 training.close()
@@ -232,7 +272,13 @@ class _Sweep:
         if twins:
             sources = sorted({twin.copied_from or twin.sweep for twin in twins.values()})
             journal.event(
-                "info", f"{len(twins)} of {len(self.plan.runs)} runs were trained before, in {', '.join(sources)}."
+                "info",
+                t(
+                    "{n} of {all} runs were trained before, in {sweeps}.",
+                    n=len(twins),
+                    all=len(self.plan.runs),
+                    sweeps=", ".join(sources),
+                ),
             )
 
     def _say_epochs(self, journal: Journal, corpus: Corpus) -> None:
@@ -241,8 +287,11 @@ class _Sweep:
         if epochs > 4 and not self.store.events(self.plan.spec.id):
             journal.event(
                 "warning",
-                f"The largest run reads the text {epochs:.1f} times; beyond four a repeated token is worth less than "
-                "a new one, and the law bends.",
+                t(
+                    "The largest run reads the text {epochs:.1f} times; beyond four a repeated token is worth less "
+                    "than a new one, and the law bends.",
+                    epochs=epochs,
+                ),
             )
 
     def _end(self, state: str, message: str | None) -> None:

@@ -25,6 +25,7 @@ from scaling_core.errors import CorpusError
 from scaling_core.lab import hub
 from scaling_core.lab.corpus_spec import CorpusSpec
 from scaling_core.lab.duplicates import without_near_copies
+from scaling_core.lab.known_texts import shown_name
 from scaling_core.lab.oracle import OracleSpec, entropy_rate, generate
 from scaling_core.lab.packing import (
     HALVES,
@@ -36,8 +37,9 @@ from scaling_core.lab.packing import (
     write_ids,
     write_text,
 )
-from scaling_core.lab.sources import Document, Listing, contents, list_folder, list_single, list_stdlib
+from scaling_core.lab.sources import Document, Listing, contents, in_a_row, list_folder, list_single, list_stdlib
 from scaling_core.lab.tokens import Vocabulary, train_bpe
+from scaling_core.language import packed, t, tn, unpacked
 
 MINIMUM_BYTES = 100_000
 VALIDATION_SHARE = 0.07
@@ -105,10 +107,14 @@ def load_corpus(spec: CorpusSpec, cache_dir: Path) -> Corpus:
         needed = 2 * sum(file.size for file in listing.files)
         return _load(spec, _fingerprint(listing), cache_dir, lambda: _build(listing, spec, cache_dir))
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise CorpusError(
-            f"The copy of the text for training could not be written to {cache_dir} ({reason}); "
-            f"make room there, {max(needed, 4 * MINIMUM_BYTES):,} bytes."
+            t(
+                "The copy of the text for training could not be written to {folder} ({reason}); "
+                "make room there, {needed:,} bytes.",
+                folder=cache_dir,
+                reason=t("the disk is full") if error.errno == errno.ENOSPC else error.strerror or str(error),
+                needed=max(needed, 4 * MINIMUM_BYTES),
+            )
         ) from error
 
 
@@ -119,6 +125,7 @@ def load_cached(digest: str, cache_dir: Path) -> Corpus | None:
         about = json.loads((folder / "corpus.json").read_text())
         kind = np.uint8 if about["tokens"] == "bytes" else np.dtype("<u2")
         halves = [np.memmap(folder / f"{half}.bin", dtype=kind, mode="r") for half in HALVES]
+        about |= {"name": shown_name(about["name"]), "note": unpacked(about["note"])}
         corpus = Corpus(train=halves[0], validation=halves[1], **about)
         if about["tokens"].startswith("BPE"):
             load_vocabulary(digest, cache_dir)
@@ -167,10 +174,14 @@ def _listing(spec: CorpusSpec) -> Listing:
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError as error:
-        raise CorpusError(f"There is no file or folder {path}; check the path of the text.") from error
+        raise CorpusError(t("There is no file or folder {path}; check the path of the text.", path=path)) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise CorpusError(
-            f"The path {str(path)[:200]!r} cannot be followed ({error}); check the path of the text."
+            t(
+                "The path {path} cannot be followed ({error}); check the path of the text.",
+                path=repr(str(path)[:200]),
+                error=str(error),
+            )
         ) from error
     return list_folder(real) if real.is_dir() else list_single(real)
 
@@ -189,7 +200,7 @@ def _load(spec: CorpusSpec, source: str, cache_dir: Path, build: Callable[[], _B
 
     def opened(built: _Built) -> Corpus | None:
         found = load_cached(built[0], cache_dir)
-        return None if found is None else replace(found, name=str(built[1]), note=str(built[2]))
+        return None if found is None else replace(found, name=shown_name(built[1]), note=unpacked(built[2]))
 
     asked = f"{FORMAT} {spec.kind} {spec.tokens} {spec.vocab_size}\n{source}"
     key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -199,13 +210,15 @@ def _load(spec: CorpusSpec, source: str, cache_dir: Path, build: Callable[[], _B
         cached = opened((digest, name, note))
         if cached is not None:
             return cached
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     made = build()
     write_text(known, json.dumps(made))
     built = opened(made)
     if built is None:
-        raise CorpusError(f"The copy of the text under {cache_dir} vanished while it was opened; start again.")
+        raise CorpusError(
+            t("The copy of the text under {folder} vanished while it was opened; start again.", folder=cache_dir)
+        )
     return built
 
 
@@ -215,12 +228,16 @@ def _build(listing: Listing, spec: CorpusSpec, cache_dir: Path) -> _Built:
     documents, near = without_near_copies(found)
     notes = [*listing.notes, *skipped]
     if near:
-        notes.append(f"{near:,} {listing.noun}{'s' if near > 1 else ''} left out as near copies of others")
+        notes.append(_near_copies(near, listing.noun))
     _check_size(documents, listing, tuple(notes))
     with workplace(cache_dir) as work:
         taken = choose_validation(documents)
         if taken is None:
-            notes.append(f"split into blocks, for want of enough {listing.noun}s to split by {listing.noun}")
+            notes.append(
+                t("split into blocks, for want of enough documents to split by document")
+                if listing.noun == "document"
+                else t("split into blocks, for want of enough files to split by file")
+            )
         halves = write_bytes(documents, taken, work)
         extra, tokens = "", "bytes"
         if spec.tokens == "bpe":
@@ -229,11 +246,18 @@ def _build(listing: Listing, spec: CorpusSpec, cache_dir: Path) -> _Built:
             extra, tokens = vocabulary.digest, f"BPE {spec.vocab_size}"
             entries = len(vocabulary.entries)
             if entries < spec.vocab_size:
-                notes.append(f"only {entries:,} of {spec.vocab_size:,} tokens were found worth having")
+                notes.append(t("only {n:,} of {all:,} tokens were found worth having", n=entries, all=spec.vocab_size))
         about = {"name": listing.name, "n_files": len(documents), "vocab_size": spec.vocab_size, "entropy": None}
-        return _settle(
-            work, halves, cache_dir, extra=extra, about={**about, "tokens": tokens, "note": "; ".join(notes)}
+        about |= {"tokens": tokens, "note": packed(in_a_row(notes))}
+        return _settle(work, halves, cache_dir, extra=extra, about=about)
+
+
+def _near_copies(n: int, noun: str) -> str:
+    if noun == "document":
+        return tn(
+            "{n:,} document left out as near copies of others", "{n:,} documents left out as near copies of others", n
         )
+    return tn("{n:,} file left out as near copies of others", "{n:,} files left out as near copies of others", n)
 
 
 def _build_oracle(oracle: OracleSpec, cache_dir: Path) -> _Built:
@@ -272,14 +296,33 @@ def _settle(work: Path, halves: tuple[Half, Half], cache_dir: Path, *, extra: st
 
 def _check_size(documents: tuple[Document, ...], listing: Listing, notes: tuple[str, ...]) -> None:
     size = sum(document.size for document in documents)
-    because = f" ({'; '.join(notes)})" if notes else ""
+    named = {"text": listing.shown, "least": MINIMUM_BYTES, "notes": in_a_row(notes)}
     if not documents or size == 0:
         raise CorpusError(
-            f"The text {listing.shown} holds nothing to train on{because}; choose a text file, or a folder "
-            f"with text files, of at least {MINIMUM_BYTES:,} bytes."
+            t(
+                "The text {text} holds nothing to train on ({notes}); choose a text file, or a folder with text files, "
+                "of at least {least:,} bytes.",
+                **named,
+            )
+            if notes
+            else t(
+                "The text {text} holds nothing to train on; choose a text file, or a folder with text files, of at "
+                "least {least:,} bytes.",
+                **named,
+            )
         )
     if size < MINIMUM_BYTES:
         raise CorpusError(
-            f"The text {listing.shown} has {size:,} bytes{because}, but a ladder needs at least "
-            f"{MINIMUM_BYTES:,}; choose a longer text."
+            t(
+                "The text {text} has {size:,} bytes ({notes}), but a ladder needs at least {least:,}; choose a longer "
+                "text.",
+                size=size,
+                **named,
+            )
+            if notes
+            else t(
+                "The text {text} has {size:,} bytes, but a ladder needs at least {least:,}; choose a longer text.",
+                size=size,
+                **named,
+            )
         )

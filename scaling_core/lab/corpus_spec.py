@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from scaling_core.errors import InputError
 from scaling_core.lab.known_texts import DATASETS, ORACLE, STDLIB
 from scaling_core.lab.oracle import OracleSpec
+from scaling_core.language import t
 
 CorpusKind = Literal["stdlib", "path", "huggingface", "oracle"]
 TokenKind = Literal["bytes", "bpe", "oracle"]
@@ -51,13 +52,13 @@ class CorpusSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(CorpusKind):
-            raise InputError("corpus", self.kind, f"it must be one of {', '.join(get_args(CorpusKind))}")
+            raise InputError("corpus", self.kind, t("it must be one of {names}", names=", ".join(get_args(CorpusKind))))
         local = self.kind == "huggingface" and self.name in READERS
         if (self.kind == "path" or local) != bool(self.path):
-            raise InputError("corpus path", self.path, "a path is needed for a local text, and only then")
+            raise InputError("corpus path", self.path, t("a path is needed for a local text, and only then"))
         self._check_dataset()
         if self.oracle is not None and self.kind != "oracle":
-            raise InputError("oracle", self.kind, "only a corpus of that kind has one")
+            raise InputError("oracle", self.kind, t("only a corpus of that kind has one"))
         if self.kind == "oracle" and self.oracle is None:
             object.__setattr__(self, "oracle", OracleSpec())
         self._check_tokens()
@@ -66,26 +67,30 @@ class CorpusSpec:
         if self.kind != "huggingface":
             for label, value in (("name", self.name), ("config", self.config), ("field", self.field)):
                 if value is not None:
-                    raise InputError(f"corpus {label}", value, "only a dataset of Hugging Face has one")
+                    raise InputError(f"corpus {label}", value, t("only a dataset of Hugging Face has one"))
             if self.cap_bytes:
-                raise InputError("cap_bytes", self.cap_bytes, "only a dataset of Hugging Face is cut there")
+                raise InputError("cap_bytes", self.cap_bytes, t("only a dataset of Hugging Face is cut there"))
             return
         if self.name not in READERS and not (self.name and _DATASET.fullmatch(self.name)):
-            raise InputError("corpus name", self.name, "a dataset's id is OWNER/NAME, as in roneneldan/TinyStories")
+            raise InputError("corpus name", self.name, t("a dataset's id is OWNER/NAME, as in roneneldan/TinyStories"))
         for label, value in (("config", self.config), ("field", self.field)):
             if value is not None and not _PART.fullmatch(value):
-                raise InputError(f"corpus {label}", value, "it must be a plain name, as on the dataset's page")
+                raise InputError(f"corpus {label}", value, t("it must be a plain name, as on the dataset's page"))
         if not self.cap_bytes:
             object.__setattr__(self, "cap_bytes", USUAL_CAP_BYTES)
         if type(self.cap_bytes) is not int or not CAP_BYTES[0] <= self.cap_bytes <= CAP_BYTES[1]:
-            raise InputError("cap_bytes", self.cap_bytes, f"it must lie between {CAP_BYTES[0]:,} and {CAP_BYTES[1]:,}")
+            raise InputError(
+                "cap_bytes",
+                self.cap_bytes,
+                t("it must lie between {low:,} and {high:,}", low=CAP_BYTES[0], high=CAP_BYTES[1]),
+            )
 
     def _check_tokens(self) -> None:
         if self.tokens not in get_args(TokenKind):
-            raise InputError("tokens", self.tokens, "they are bytes or bpe")
+            raise InputError("tokens", self.tokens, t("they are bytes or bpe"))
         own = self.oracle
         if (self.tokens == "bpe" and own is not None) or (self.tokens == "oracle" and own is None):
-            raise InputError("tokens", self.tokens, "an oracle has tokens of its own, and every other text has not")
+            raise InputError("tokens", self.tokens, t("an oracle has tokens of its own, and every other text has not"))
         if own is not None:
             object.__setattr__(self, "tokens", "oracle")
         usual = own.vocab_size if own is not None else USUAL_BPE_VOCAB if self.tokens == "bpe" else BYTES_VOCAB
@@ -93,8 +98,12 @@ class CorpusSpec:
         if self.vocab_size == 0:
             object.__setattr__(self, "vocab_size", usual)
         if type(self.vocab_size) is not int or not low <= self.vocab_size <= high:
-            allowed = f"{low}" if low == high else f"from {low} to {high}"
-            raise InputError("vocab_size", self.vocab_size, f"with these tokens it must be {allowed}")
+            allowed = (
+                t("with these tokens it must be {only}", only=low)
+                if low == high
+                else t("with these tokens it must be from {low} to {high}", low=low, high=high)
+            )
+            raise InputError("vocab_size", self.vocab_size, allowed)
 
     @property
     def shown(self) -> str:

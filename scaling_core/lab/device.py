@@ -17,6 +17,7 @@ from scaling_core.errors import DeviceError
 from scaling_core.lab.rules import MICRO_BATCH_TOKENS
 from scaling_core.lab.spec import DEVICES, DeviceName, Precision
 from scaling_core.lab.surroundings import cores
+from scaling_core.language import t
 
 CPU_CHUNK_TOKENS = 4096
 """Tokens of one forward pass on a core: what fits its caches."""
@@ -131,14 +132,17 @@ def absence(name: DeviceName) -> str | None:
     if name == "cuda":
         if torch.cuda.is_available():
             return None
-        return "no CUDA graphics answers" if torch.version.cuda else "this PyTorch is built without CUDA"
+        return t("no CUDA graphics answers") if torch.version.cuda else t("this PyTorch is built without CUDA")
     if name == "mps":
         if not torch.backends.mps.is_available():
             built = torch.backends.mps.is_built()
-            return "it needs Apple silicon and a newer macOS" if built else "this PyTorch is built without MPS"
+            return t("it needs Apple silicon and a newer macOS") if built else t("this PyTorch is built without MPS")
         if torch_version() < LEAST_MPS_TORCH:
             wanted = ".".join(map(str, LEAST_MPS_TORCH))
-            return f"before {wanted} its gradients are wrong on some Macs, and no loss shows it: install {wanted}"
+            return t(
+                "before {wanted} its gradients are wrong on some Macs, and no loss shows it: install {wanted}",
+                wanted=wanted,
+            )
     return None
 
 
@@ -164,12 +168,25 @@ def resolve(name: str, *, chunk_tokens: int | None = None) -> Device:
             if not available(candidate):
                 here = ", ".join(device for device in DEVICES if available(device))
                 why = absence(candidate)
+                known = {"device": name, "version": str(torch.__version__), "here": here}
                 raise DeviceError(
-                    f"The device {name} is not available with PyTorch {torch.__version__} on this machine"
-                    f"{f' ({why})' if why else ''}; here there is: {here}."
+                    t(
+                        "The device {device} is not available with PyTorch {version} on this machine ({why}); here "
+                        "there is: {here}.",
+                        why=why,
+                        **known,
+                    )
+                    if why
+                    else t(
+                        "The device {device} is not available with PyTorch {version} on this machine; here there is: "
+                        "{here}.",
+                        **known,
+                    )
                 )
             return Device(candidate, chunk_tokens=chunk_tokens)
-    raise DeviceError(f"There is no device {name!r}; it must be one of auto, {', '.join(DEVICES)}.")
+    raise DeviceError(
+        t("There is no device {name}; it must be one of {names}.", name=repr(name), names=", ".join(("auto", *DEVICES)))
+    )
 
 
 def trouble(error: BaseException) -> Trouble | None:
@@ -187,6 +204,17 @@ def explain(error: BaseException, device: str) -> DeviceError | None:
     kind = trouble(error)
     if kind is None:
         return None
-    what = "ran out of memory" if kind == "memory" else "stopped answering"
     first = (str(error).splitlines() or [type(error).__name__])[0][:160]
-    return DeviceError(f"The device {device} {what} ({first}); resume the run, it goes on from its last checkpoint.")
+    return DeviceError(
+        t(
+            "The device {device} ran out of memory ({error}); resume the run, it goes on from its last checkpoint.",
+            device=device,
+            error=first,
+        )
+        if kind == "memory"
+        else t(
+            "The device {device} stopped answering ({error}); resume the run, it goes on from its last checkpoint.",
+            device=device,
+            error=first,
+        )
+    )

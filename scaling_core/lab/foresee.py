@@ -8,6 +8,7 @@ from scaling_core.errors import ScalingError
 from scaling_core.fit import predict
 from scaling_core.lab.journal import Journal
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs.results import fit_runs
 from scaling_core.runs.rows import PredictionRow
 
@@ -32,7 +33,7 @@ def register_predictions(journal: Journal, plan: Plan) -> None:
         fit = fit_runs(runs, bootstrap=BOOTSTRAP)
         foretold = [(run, predict(fit, run.params, run.tokens)) for run in plan.runs if run.id in open_ids]
     except ScalingError as error:
-        journal.event("warning", f"The held-out runs are trained without a prediction: {error}")
+        journal.event("warning", t("The held-out runs are trained without a prediction: {error}", error=str(error)))
         return
     for run, prediction in foretold:
         journal.store.add_prediction(
@@ -53,6 +54,14 @@ def register_predictions(journal: Journal, plan: Plan) -> None:
         )
         journal.event(
             "info",
-            f"Foretold from {len(used)} runs: {run.id} will end at {float(prediction.loss):.4f} nats per token, "
-            f"between {float(prediction.low):.4f} and {float(prediction.high):.4f} at {prediction.level:.0%}.",
+            t(
+                "Foretold from {n} runs: {run} will end at {loss:.4f} nats per token, between {low:.4f} and {high:.4f} "
+                "at {level:.0%}.",
+                n=len(used),
+                run=run.id,
+                loss=float(prediction.loss),
+                low=float(prediction.low),
+                high=float(prediction.high),
+                level=prediction.level,
+            ),
         )

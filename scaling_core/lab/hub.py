@@ -27,6 +27,7 @@ from scaling_core.lab.hub_child import INSTALL, Request
 from scaling_core.lab.known_texts import find_dataset
 from scaling_core.lab.packing import workplace
 from scaling_core.lab.sources import CAP_FILES, Listing, SourceFile
+from scaling_core.language import t, unpacked
 
 STALL_SECONDS = 120.0
 """Longest time without a byte of text before the reading is given up."""
@@ -58,24 +59,36 @@ def list_dataset(spec: CorpusSpec, cache_dir: Path) -> Listing:
         _fetch(spec, folder)
         sizes = _sizes(folder)
     if sizes is None:
-        raise CorpusError(f"What was read of {spec.shown} vanished from {folder} while it was opened; start again.")
+        raise CorpusError(
+            t(
+                "What was read of {text} vanished from {folder} while it was opened; start again.",
+                text=spec.shown,
+                folder=folder,
+            )
+        )
     known = find_dataset(spec.name, spec.config)
     about = json.loads((folder / "answer.json").read_text())
     notes = []
     if about["cut"]:
-        notes.append(f"only the first {about['bytes']:,} bytes of the dataset, by its cap of {spec.cap_bytes:,}")
+        notes.append(
+            t(
+                "only the first {n:,} bytes of the dataset, by its cap of {cap:,}",
+                n=about["bytes"],
+                cap=spec.cap_bytes,
+            )
+        )
     if len(sizes) > MOST_DOCUMENTS:
-        notes.append(f"only the first {MOST_DOCUMENTS:,} of {len(sizes):,} documents")
+        notes.append(t("only the first {n:,} of {all:,} documents", n=MOST_DOCUMENTS, all=len(sizes)))
         sizes = sizes[:MOST_DOCUMENTS]
     path = folder / "texts.bin"
     offset, files = 0, []
     for number, size in enumerate(sizes):
         files.append(SourceFile(path=path, relative=str(number), size=size, modified=0, offset=offset))
         offset += size
-    name = known.title if known else spec.shown.removeprefix("hf:")
+    name = known.name if known else spec.shown.removeprefix("hf:")
     if spec.path:
         name = Path(spec.path).name
-    return Listing(name=name, shown=f"of {name}", files=tuple(files), notes=tuple(notes), noun="document")
+    return Listing(name=name, shown=t("of {name}", name=name), files=tuple(files), notes=tuple(notes), noun="document")
 
 
 def _sizes(folder: Path) -> list[int] | None:
@@ -100,15 +113,24 @@ def _local_files(spec: CorpusSpec) -> tuple[Path, ...]:
         if found and all(one.is_file() for one in found):
             return tuple(found)
     except OSError as error:
-        raise CorpusError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
-    raise CorpusError(f"There is no file {path}, nor a folder of that name with files; check the path of the text.")
+        raise CorpusError(
+            t("{path} cannot be read ({reason}); check its permissions.", path=path, reason=error.strerror)
+        ) from error
+    raise CorpusError(
+        t("There is no file {path}, nor a folder of that name with files; check the path of the text.", path=path)
+    )
 
 
 def _fetch(spec: CorpusSpec, folder: Path) -> None:
     if importlib.util.find_spec("datasets") is None:
         raise CorpusError(
-            f"Reading {spec.shown} needs the package datasets, which is not installed; install it with "
-            f'{sys.executable} -m pip install "{INSTALL}", or choose a local text file or folder.'
+            t(
+                "Reading {text} needs the package datasets, which is not installed; install it with "
+                '{python} -m pip install "{package}", or choose a local text file or folder.',
+                text=spec.shown,
+                python=sys.executable,
+                package=INSTALL,
+            )
         )
     with workplace(folder.parent) as work:
         known = find_dataset(spec.name, spec.config)
@@ -122,7 +144,8 @@ def _fetch(spec: CorpusSpec, folder: Path) -> None:
         if "refused" in answer:
             if answer["full"]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise _no_network(spec, answer["refused"]) if answer["network"] else _unreadable(spec, answer["refused"])
+            why = unpacked(answer["refused"])
+            raise _no_network(spec, why) if answer["network"] else _unreadable(spec, why)
         for name in ("home", "request.json", "log"):
             spare = work / name
             shutil.rmtree(spare, ignore_errors=True) if spare.is_dir() else spare.unlink(missing_ok=True)
@@ -158,27 +181,36 @@ def _run(work: Path, spec: CorpusSpec) -> dict[str, Any]:
             if size != grown:
                 grown, last = size, time.monotonic()
             elif time.monotonic() - last > STALL_SECONDS:
-                raise _no_network(spec, f"no text came for {STALL_SECONDS:.0f} seconds")
+                raise _no_network(spec, t("no text came for {seconds:.0f} seconds", seconds=STALL_SECONDS))
     finally:
         child.kill()
         child.wait()
     try:
         answer: dict[str, Any] = json.loads((work / "answer.json").read_text())
     except (OSError, ValueError) as error:
-        words = (work / "log").read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise _unreadable(spec, f"its reader ended unexpectedly: {words[-1][:200]}") from error
+        words = (work / "log").read_text(errors="replace").strip().splitlines()
+        said = words[-1][:200] if words else t("it said nothing")
+        raise _unreadable(spec, t("its reader ended unexpectedly: {said}", said=said)) from error
     return answer
 
 
 def _no_network(spec: CorpusSpec, reason: str) -> CorpusError:
     return CorpusError(
-        f"The dataset {spec.shown} could not be reached ({reason}); without a network, choose a text that was fetched "
-        "before, a local file or folder, or the standard library."
+        t(
+            "The dataset {text} could not be reached ({reason}); without a network, choose a text that was fetched "
+            "before, a local file or folder, or the standard library.",
+            text=spec.shown,
+            reason=reason,
+        )
     )
 
 
 def _unreadable(spec: CorpusSpec, reason: str) -> CorpusError:
     return CorpusError(
-        f"The dataset {spec.shown} could not be read ({reason}); check its name, configuration and column, or choose "
-        "a local text file or folder."
+        t(
+            "The dataset {text} could not be read ({reason}); check its name, configuration and column, or choose "
+            "a local text file or folder.",
+            text=spec.shown,
+            reason=reason,
+        )
     )

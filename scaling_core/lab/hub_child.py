@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from scaling_core.language import packed, t
+
 FORMATS = ("parquet", "json", "text", "csv", "arrow")
 INSTALL = "datasets>=4,<6"
 _NO_NETWORK = ("Connection", "Connect", "Timeout", "Offline", "HTTPError", "HTTPStatusError", "LocalEntryNotFound")
@@ -64,7 +66,9 @@ def open_rows(request: Request, load: Callable[..., Any]) -> Iterable[Mapping[st
             rows = load(request.name, request.config, revision="refs/convert/parquet", **options)
     kind = rows.info.builder_name
     if kind not in FORMATS:
-        raise Refusal(f"its files are of the kind {kind}, and only {', '.join(FORMATS)} are read")
+        raise Refusal(
+            t("its files are of the kind {kind}, and only {formats} are read", kind=kind, formats=", ".join(FORMATS))
+        )
     found: Iterable[Mapping[str, Any]] = rows
     return found
 
@@ -133,7 +137,7 @@ def explain(error: BaseException) -> dict[str, Any]:
     first = str(error).strip().splitlines() or [""]
     reason = f"{type(error).__name__}: {first[0][:200]}".rstrip(": .")
     if isinstance(error, Refusal):
-        return {"refused": str(error), "network": False, "full": False}
+        return {"refused": error.args[0], "network": False, "full": False}
     network = any(word in type(one).__name__ for one in chain for word in _NO_NETWORK)
     return {
         "refused": reason,
@@ -150,12 +154,19 @@ def main() -> None:
     try:
         package = importlib.import_module("datasets")
         if int(package.__version__.split(".")[0]) < 4:
-            raise Refusal(f"datasets {package.__version__} is installed, and {INSTALL} is needed")
+            raise Refusal(
+                t(
+                    "datasets {version} is installed, and {package} is needed",
+                    version=package.__version__,
+                    package=INSTALL,
+                )
+            )
         rows = open_rows(request, package.load_dataset)
         documents = texts(rows, field=request.field, starts=request.starts)
         answer = write(documents, folder, cap_bytes=request.cap_bytes)
     except Exception as error:  # noqa: BLE001  # whatever the package raises becomes a sentence of the one that asked
-        answer = explain(error)
+        why = explain(error)
+        answer = {**why, "refused": packed(why["refused"])}
     beside = folder / "answer.part"
     beside.write_text(json.dumps(answer))
     os.replace(beside, folder / "answer.json")
@@ -172,11 +183,19 @@ def _end_with(parent: int) -> None:
 def _column(row: Mapping[str, Any], field: str | None) -> str:
     strings = [name for name, value in row.items() if isinstance(value, str)]
     if field is not None:
-        raise Refusal(f"it has no column {field}; its columns with text are {', '.join(strings) or 'none'}")
+        raise Refusal(
+            t("it has no column {field}; its columns with text are {names}", field=field, names=", ".join(strings))
+            if strings
+            else t("it has no column {field}; its columns with text are none", field=field)
+        )
     if "text" in row:
         return "text"
     if len(strings) != 1:
-        raise Refusal(f"name the column that holds the text; those that could are {', '.join(strings) or 'none'}")
+        raise Refusal(
+            t("name the column that holds the text; those that could are {names}", names=", ".join(strings))
+            if strings
+            else t("name the column that holds the text; those that could are none")
+        )
     return strings[0]
 
 

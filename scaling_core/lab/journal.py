@@ -11,6 +11,7 @@ from typing import Any
 from scaling_core.errors import ScalingError
 from scaling_core.flops import training_flops
 from scaling_core.lab.records import RunPlan
+from scaling_core.language import t
 from scaling_core.runs.rows import CurveRow, Level
 from scaling_core.runs.store import Store
 
@@ -48,16 +49,27 @@ class Curve:
             self.partial.append(loss)
             if not math.isfinite(loss):
                 raise Diverged(
-                    f"The loss of {self.track} stopped being a number at step {self.step:,}; the learning rate "
-                    f"{self.rate(self.step - 1):.2g} is too high for this size."
+                    t(
+                        "The loss of {track} stopped being a number at step {step:,}; the learning rate {rate:.2g} is "
+                        "too high for this size.",
+                        track=self.track,
+                        step=self.step,
+                        rate=self.rate(self.step - 1),
+                    )
                 )
             if self.step % self.every and self.step != self.last:
                 continue
             mean = math.fsum(self.partial) / len(self.partial)
             if mean > self.limit:
                 raise Diverged(
-                    f"The loss of {self.track} rose to {mean:.2f} at step {self.step:,}, above that of a blind guess; "
-                    f"the learning rate {self.rate(self.step - 1):.2g} is too high for this size."
+                    t(
+                        "The loss of {track} rose to {mean:.2f} at step {step:,}, above that of a blind guess; the "
+                        "learning rate {rate:.2g} is too high for this size.",
+                        track=self.track,
+                        mean=mean,
+                        step=self.step,
+                        rate=self.rate(self.step - 1),
+                    )
                 )
             self.partial.clear()
             tokens = self.step * self.batch_tokens

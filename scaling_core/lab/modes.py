@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from scaling_core.errors import InputError
 from scaling_core.lab.spec import MODES, Mode
+from scaling_core.language import t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,14 +54,14 @@ the shorter modes take their sizes closer together, so that a ladder of a given 
 def mode_rule(mode: Mode, *, sizes: int | None = None, minutes: float | None = None) -> ModeRule:
     """The rule of a mode, with one's own number of sizes or minutes. Raises InputError outside their bounds."""
     if mode not in MODES:
-        raise InputError("mode", mode, f"it must be one of {', '.join(MODES)}")
+        raise InputError("mode", mode, t("it must be one of {names}", names=", ".join(MODES)))
     rule = MODE_RULES[mode]
     if sizes is not None:
         if not 3 <= sizes <= 8:
-            raise InputError("sizes", sizes, "a ladder has 3 to 8 sizes here")
+            raise InputError("sizes", sizes, t("a ladder has 3 to 8 sizes here"))
         rule = replace(rule, sizes=sizes)
     if minutes is not None:
         if not (math.isfinite(minutes) and 0.2 <= minutes <= 60 * 24 * 30):
-            raise InputError("minutes", minutes, "a ladder takes from 0.2 minutes to 30 days (43200 minutes)")
+            raise InputError("minutes", minutes, t("a ladder takes from 0.2 minutes to 30 days (43200 minutes)"))
         rule = replace(rule, seconds=60.0 * minutes)
     return rule

@@ -15,6 +15,7 @@ from scaling_core.lab.plan import make_plan, make_spec
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for
 from scaling_core.lab.spec import MODES, PRECISIONS, RULES, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.language import t
 from scaling_core.output import say
 from scaling_core.runs import place, supervisor
 from scaling_core.runs.calibrations import calibration, check_device
@@ -166,11 +167,11 @@ def extension(old: SweepSpec, wish: Wish) -> SweepSpec:
     """
     if old.rules != RULES:
         raise InputError(
-            "sweep", old.id, "it was trained under other rules, and would be trained anew: start a new one"
+            "sweep", old.id, t("it was trained under other rules, and would be trained anew: start a new one")
         )
     shapes, count = parse_sizes(wish.sizes)
     if count is not None:
-        raise InputError("sizes", wish.sizes, "the sizes to add must be written out, such as 4x128")
+        raise InputError("sizes", wish.sizes, t("the sizes to add must be written out, such as 4x128"))
     everything = {shape.name: shape for shape in (*old.shapes, *(shapes or ()))}
     ordered = tuple(sorted(everything.values(), key=lambda shape: old.parameters(shape).with_head))
     horizons = tuple(sorted({*old.horizons, *(parse_numbers(wish.horizons, field="horizons") or ())}))
@@ -183,7 +184,7 @@ def extension(old: SweepSpec, wish: Wish) -> SweepSpec:
         old, shapes=ordered, horizons=horizons, seeds=old.seeds if seeds is None else seeds, held_out=held_out
     )
     if new == old:
-        raise InputError("extension", "nothing", "name sizes, horizons or seeds to add")
+        raise InputError("extension", "nothing", t("name sizes, horizons or seeds to add"))
     return new
 
 
@@ -192,10 +193,10 @@ def tuned_rate(sweep: str, home: Path) -> dict[str, float]:
     with Store.open_reader(home) as store, store.snapshot():
         row = store.sweep(place.check_sweep_id(sweep))
         if row is None:
-            raise InputError("rates", sweep, "there is no sweep of that name; `lab list` shows those there are")
+            raise InputError("rates", sweep, t("there is no sweep of that name; `lab list` shows those there are"))
         runs = store.runs(sweep)
     if not row.plan.spec.tunes:
-        raise InputError("rates", sweep, "it is a ladder, not a sweep of rates; `lab tune` makes one")
+        raise InputError("rates", sweep, t("it is a ladder, not a sweep of rates; `lab tune` makes one"))
     law = rate_law(rate_bowls(row.plan, runs))
     return {"rate_coefficient": round(law.coefficient, 8), "rate_exponent": round(law.exponent, 6)}
 
@@ -205,7 +206,7 @@ def parse_corpus(words: str | None, tokens: str | None) -> CorpusSpec:
     kind, _, entries = (tokens or "bytes").strip().lower().partition("-")
     vocab = parse_count(entries, field="tokens", minimum=1) if entries else 0
     if kind not in ("bytes", "bpe"):
-        raise InputError("tokens", tokens, "it must be bytes, or bpe with its entries, such as bpe-1024")
+        raise InputError("tokens", tokens, t("it must be bytes, or bpe with its entries, such as bpe-1024"))
     return CorpusSpec.from_words(words or "stdlib", tokens="bpe" if kind == "bpe" else "bytes", vocab_size=vocab)
 
 
@@ -221,7 +222,7 @@ def parse_sizes(text: str | None) -> tuple[tuple[Shape, ...] | None, int | None]
 def _shape(word: str) -> Shape:
     parts = word.strip().split("x")
     if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
-        raise InputError("sizes", word, "a size is layers x width, such as 4x128, or with its heads 4x128x4")
+        raise InputError("sizes", word, t("a size is layers x width, such as 4x128, or with its heads 4x128x4"))
     layers, width = int(parts[0]), int(parts[1])
     return Shape(n_layer=layers, d_model=width, n_head=int(parts[2]) if len(parts) == 3 else heads_for(width))
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 Split = Literal["train", "validation"]
 
@@ -64,18 +65,25 @@ class OracleSpec:
         ):  # fmt: skip
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
-                raise InputError(name, value, f"it must be a whole number from {low} to {high}")
+                raise InputError(
+                    name, value, t("it must be a whole number from {least} to {most}", least=low, most=high)
+                )
         for name, most in (("zipf", 3), ("strength", 4), ("fading", 1), ("spectrum", 4)):
             number = getattr(self, name)
             if type(number) not in (int, float) or not 0 <= number <= most:
-                raise InputError(name, number, f"it must be a number from 0 to {most}")
+                raise InputError(name, number, t("it must be a number from 0 to {most}", most=most))
             object.__setattr__(self, name, float(number))
         cells = self.vocab_size ** (self.order + 1)
         if cells > MOST_CELLS:
             raise InputError(
                 "vocab_size",
                 self.vocab_size,
-                f"at order {self.order} its table would have {cells:,} entries, where {MOST_CELLS:,} are the most",
+                t(
+                    "at order {order} its table would have {cells:,} entries, where {most:,} are the most",
+                    order=self.order,
+                    cells=cells,
+                    most=MOST_CELLS,
+                ),
             )
 
 
@@ -103,7 +111,7 @@ def window_floor(spec: OracleSpec, *, context: int) -> float:
     before it. Equals `entropy_rate` at order 1. Raises InputError for a context shorter than the order.
     """
     if context < spec.order:
-        raise InputError("context", context, f"it must be at least the order {spec.order} of the source")
+        raise InputError("context", context, t("it must be at least the order {order} of the source", order=spec.order))
     *early, rate = _entropies(_source_of(spec))
     return (sum(early) + (context - spec.order + 1) * rate) / context
 
@@ -116,7 +124,7 @@ def generate(spec: OracleSpec, *, split: Split) -> NDArray[np.uint16]:
     of drawing one after the other. Raises InputError for another split.
     """
     if split not in get_args(Split):
-        raise InputError("split", split, f"it must be one of {', '.join(get_args(Split))}")
+        raise InputError("split", split, t("it must be one of {names}", names=", ".join(get_args(Split))))
     source = _source_of(spec)
     key = (spec.seed, 1 + get_args(Split).index(split))
     length = spec.tokens if split == "train" else spec.validation_tokens
@@ -130,9 +138,9 @@ def generate(spec: OracleSpec, *, split: Split) -> NDArray[np.uint16]:
         return (context % (contexts // vocab)) * vocab + token
 
     started = ended = np.full(blocks, first)
-    for t, uniform in _uniforms(key, blocks):
+    for place, uniform in _uniforms(key, blocks):
         token = _draw(bounds, ended, uniform)
-        text[t] = token
+        text[place] = token
         ended = step(ended, token)
     while True:
         true = np.concatenate(([first], ended[:-1]))
@@ -140,10 +148,10 @@ def generate(spec: OracleSpec, *, split: Split) -> NDArray[np.uint16]:
         if not wrong.size:
             return np.ascontiguousarray(text.T).ravel()[:length]
         before, now, started = started[wrong], true[wrong], true
-        for t, uniform in _uniforms(key, blocks):
+        for place, uniform in _uniforms(key, blocks):
             token = _draw(bounds, now, uniform[wrong])
-            before, now = step(before, text[t, wrong].astype(np.int64)), step(now, token)
-            text[t, wrong] = token
+            before, now = step(before, text[place, wrong].astype(np.int64)), step(now, token)
+            text[place, wrong] = token
             apart = before != now
             wrong, before, now = wrong[apart], before[apart], now[apart]
             if not wrong.size:
@@ -160,13 +168,13 @@ def true_losses(spec: OracleSpec, tokens: NDArray[np.integer]) -> FloatArray:
     """
     ids = np.asarray(tokens)
     if ids.dtype.kind not in "iu":
-        raise InputError("tokens", ids.dtype, "token ids are whole numbers")
+        raise InputError("tokens", ids.dtype, t("token ids are whole numbers"))
     order, vocab = spec.order, spec.vocab_size
     if ids.ndim < 1 or ids.shape[-1] <= order:
-        raise InputError("tokens", ids.shape, f"a row must have at least {order + 1} tokens")
+        raise InputError("tokens", ids.shape, t("a row must have at least {least} tokens", least=order + 1))
     if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < vocab:
         worst = int(ids.max()) if int(ids.max()) >= vocab else int(ids.min())
-        raise InputError("tokens", worst, f"the language has the tokens 0 to {vocab - 1}")
+        raise InputError("tokens", worst, t("the language has the tokens 0 to {last}", last=vocab - 1))
     source = _source_of(spec)
     targets = ids.shape[-1] - 1
     losses = np.empty((*ids.shape[:-1], targets))
@@ -189,7 +197,11 @@ def control(spec: OracleSpec, windows: NDArray[np.integer], losses: FloatArray) 
     the expectation stays. Raises InputError where the two do not belong together.
     """
     if windows.ndim != 2 or losses.shape != windows.shape[:1] or losses.size < 2:
-        raise InputError("losses", losses.shape, f"there must be one for each window of {windows.shape}, two at least")
+        raise InputError(
+            "losses",
+            losses.shape,
+            t("there must be one for each window of {shape}, two at least", shape=str(windows.shape)),
+        )
     excess = losses - true_losses(spec, windows).mean(axis=1)
     mean = float(excess.mean()) + window_floor(spec, context=windows.shape[1] - 1)
     return mean, float(excess.std(ddof=1)) / math.sqrt(excess.size)
@@ -226,7 +238,7 @@ def _source(vocab: int, order: int, zipf: float, strength: float, fading: float,
         stationary = after / after.sum()
         if change < 1e-14:
             return _Source(table=table, stationary=stationary)
-    raise InputError("strength", strength, "such a source does not forget its start within 10,000 tokens; take less")
+    raise InputError("strength", strength, t("such a source does not forget its start within 10,000 tokens; take less"))
 
 
 def _surprise(source: _Source, known: int) -> FloatArray:

@@ -19,6 +19,7 @@ from scaling_core.lab import rules
 from scaling_core.lab.modes import MODE_RULES, ModeRule, mode_rule
 from scaling_core.lab.records import Calibration, LinePlan, Plan
 from scaling_core.lab.spec import BYTES_VOCAB, CorpusSpec, Mode, Shape, SweepSpec
+from scaling_core.language import t
 from scaling_core.units import format_bytes, format_duration
 
 EVALUATION_SHARE = 1 / 3
@@ -65,7 +66,9 @@ def make_spec(
     count = rule.sizes if shapes is None else len(shapes)
     if not 0 <= held_out <= max(0, count - 2):
         raise InputError(
-            "held_out", held_out, f"of {count} sizes at least two remain to fit, so it is 0 to {max(0, count - 2)}"
+            "held_out",
+            held_out,
+            t("of {count} sizes at least two remain to fit, so it is 0 to {most}", count=count, most=max(0, count - 2)),
         )
     if seeds is None:
         seeds = (*rule.seeds, *(1 for _ in range(count)))[:count]
@@ -113,7 +116,11 @@ def make_plan(
     the calibration is of another device.
     """
     if calibration.device != spec.device:
-        raise InputError("calibration", calibration.device, f"the sweep trains on {spec.device}, measure that device")
+        raise InputError(
+            "calibration",
+            calibration.device,
+            t("the sweep trains on {device}, measure that device", device=spec.device),
+        )
     lines = tuple(_timed(spec, line, calibration) for line in rules.plan_lines(spec))
     seconds = calibration.startup_seconds + (FORETELL_SECONDS if spec.held_out else 0.0)
     seconds += sum(run.seconds for line in lines for run in line.runs)
@@ -129,7 +136,7 @@ def speed(shape: Shape, calibration: Calibration, *, vocab_size: int, context: i
     than the largest gets the FLOP/s of the largest.
     """
     if not calibration.speeds:
-        raise InputError("calibration", "no speeds", "measure the device again")
+        raise InputError("calibration", "no speeds", t("measure the device again"))
 
     def cost(of: Shape) -> float:
         return flops_per_token(n_layer=of.n_layer, d_model=of.d_model, vocab_size=vocab_size, context=context)
@@ -235,36 +242,55 @@ def _steps(low: float, high: float) -> list[float]:
 def _warnings(
     plan: Plan, calibration: Calibration, unique_tokens: int | None, asked_seconds: float | None
 ) -> list[str]:
-    found = []
+    found: list[str] = []
     asked = asked_seconds or MODE_RULES[plan.spec.mode].seconds
     if plan.seconds > asked:
         found.append(
-            f"This machine needs about {format_duration(plan.seconds)} for this ladder, "
-            f"more than the {format_duration(asked)} asked for."
+            t(
+                "This machine needs about {needed} for this ladder, more than the {asked} asked for.",
+                needed=format_duration(plan.seconds),
+                asked=format_duration(asked),
+            )
         )
     if plan.memory_bytes > MEMORY_SHARE * calibration.memory_bytes:
         found.append(
-            f"The largest size needs about {format_bytes(plan.memory_bytes)} of the "
-            f"{format_bytes(calibration.memory_bytes)} there are; close other programs or choose fewer sizes."
+            t(
+                "The largest size needs about {needed} of the {there} there are; close other programs or choose fewer "
+                "sizes.",
+                needed=format_bytes(plan.memory_bytes),
+                there=format_bytes(calibration.memory_bytes),
+            )
         )
     least, horizons = plan.spec.least_steps, len(plan.spec.horizons)
     if least and plan.spec.max_steps is None and (cut := [one for one in plan.sizes if len(one.runs) < horizons]):
         found.append(
-            f"The shorter horizons of the smallest {len(cut)} sizes are left out: in fewer than "
-            f"{least} steps a model is still in the steep first part of its curve, which no law "
-            "describes."
+            t(
+                "The shorter horizons of the smallest {n} sizes are left out: in fewer than {least} steps a model is "
+                "still in the steep first part of its curve, which no law describes.",
+                n=len(cut),
+                least=least,
+            )
         )
     fitted = [run for run in plan.runs if not run.held_out]
     decades = math.log10(max(run.flops for run in fitted) / min(run.flops for run in fitted))
     if len(fitted) <= 5:
-        found.append(f"Only {len(fitted)} runs enter the fit: too few for the five constants of the law.")
+        found.append(t("Only {n} runs enter the fit: too few for the five constants of the law.", n=len(fitted)))
     if decades < 1.5:
-        found.append(f"The fitted runs span {decades:.1f} decades of compute: too narrow to trust an exponent.")
+        found.append(
+            t(
+                "The fitted runs span {decades:.1f} decades of compute: too narrow to trust an exponent.",
+                decades=decades,
+            )
+        )
     if unique_tokens:
         epochs = max(run.tokens for run in plan.runs) / unique_tokens
         if epochs > EPOCHS_HARMLESS:
             found.append(
-                f"The longest run reads the text {epochs:.1f} times; beyond {EPOCHS_HARMLESS:.0f} a repeated token is "
-                "worth less than a new one, so its loss lies above the law: give a larger text."
+                t(
+                    "The longest run reads the text {epochs:.1f} times; beyond {harmless:.0f} a repeated token is "
+                    "worth less than a new one, so its loss lies above the law: give a larger text.",
+                    epochs=epochs,
+                    harmless=EPOCHS_HARMLESS,
+                )
             )
     return found

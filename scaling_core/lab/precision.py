@@ -23,6 +23,7 @@ from scaling_core.lab.model import GPT
 from scaling_core.lab.records import PrecisionChoice, PrecisionPoint
 from scaling_core.lab.spec import BYTES_VOCAB, PRECISIONS, Precision, Shape
 from scaling_core.lab.stepper import Stepper
+from scaling_core.language import t
 
 CONTEXT = 128
 WINS = 1.1
@@ -76,32 +77,59 @@ def precision_choice(
     try:
         product = _product_ratio(device)
         if not product >= min(PRODUCT_LOSES, wins):
-            return _stay(points, f"a product of matrices in bfloat16 is {product:.2f} times as fast as in float32")
+            said = t("a product of matrices in bfloat16 is {ratio:.2f} times as fast as in float32", ratio=product)
+            return _stay(points, said)
         points = [_point(device, trial, model_class) for trial in trials]
         least = _least(points, wins)
         if least is None:
-            said = ", ".join(f"{point.speed_ratio:.2f} times as fast at {point.shape.name}" for point in points)
-            return _stay(points, f"bfloat16 is {said}" if said else "no shape was measured")
+            return _stay(points, _said(points))
         half = computed_in(device, "bfloat16", model_class)
         unseen, detail = selftest.sees_no_future(device, half)
         if not unseen:
-            return _stay(points, f"in bfloat16 {detail}")
+            return _stay(points, t("in bfloat16 {detail}", detail=detail))
         exact, rounded = (_late_loss(device, precision, model_class) for precision in PRECISIONS)
     except (RuntimeError, MemoryError, DeviceError) as error:
-        return _stay(points, f"bfloat16 fails with {(str(error).splitlines() or [type(error).__name__])[0][:160]}")
+        first = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        return _stay(points, t("bfloat16 fails with {error}", error=first))
     gap = abs(rounded - exact)
     if not gap <= LOSS_TOLERANCE:
-        reason = f"after {STEPS} steps bfloat16 is {gap:.3g} nats off, {LOSS_TOLERANCE:g} is allowed"
+        reason = t(
+            "after {steps} steps bfloat16 is {gap:.3g} nats off, {allowed:g} is allowed",
+            steps=STEPS,
+            gap=gap,
+            allowed=LOSS_TOLERANCE,
+        )
         return _stay(points, reason, exact, rounded)
     return PrecisionChoice(
         precision="bfloat16",
-        reason=f"bfloat16 is {points[-1].speed_ratio:.2f} times as fast at {points[-1].shape.name}, and after {STEPS} "
-        f"steps its loss is {gap:.2g} nats off",
+        reason=t(
+            "bfloat16 is {ratio:.2f} times as fast at {shape}, and after {steps} steps its loss is {gap:.2g} nats off",
+            ratio=points[-1].speed_ratio,
+            shape=points[-1].shape.name,
+            steps=STEPS,
+            gap=gap,
+        ),
         points=tuple(points),
         least_params=least,
         loss_float32=exact,
         loss_bfloat16=rounded,
     )
+
+
+def _said(points: list[PrecisionPoint]) -> str:
+    """How fast bfloat16 was at each shape."""
+    if not points:
+        return t("no shape was measured")
+    first, *rest = points
+    told: str = t("bfloat16 is {ratio:.2f} times as fast at {shape}", ratio=first.speed_ratio, shape=first.shape.name)
+    for point in rest:
+        told = t(
+            "{before}, {ratio:.2f} times as fast at {shape}",
+            before=told,
+            ratio=point.speed_ratio,
+            shape=point.shape.name,
+        )
+    return told
 
 
 def _stay(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from scaling_core.lab.spec import DeviceName, Precision, Shape, SweepSpec
+from scaling_core.language import packed, unpacked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +47,7 @@ class PrecisionChoice:
     def from_dict(cls, raw: dict[str, Any]) -> PrecisionChoice:
         """The record that `asdict` wrote; raises TypeError or KeyError on anything else."""
         points = tuple(PrecisionPoint(**{**point, "shape": Shape(**point["shape"])}) for point in raw["points"])
-        return cls(**{**raw, "points": points})
+        return cls(**{**raw, "points": points, "reason": unpacked(str(raw["reason"]))})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +75,12 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return asdict(self)
+        raw = asdict(self)
+        if self.refusal is not None:
+            raw["refusal"] = packed(self.refusal)
+        if self.precision is not None:
+            raw["precision"]["reason"] = packed(self.precision.reason)
+        return raw
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Calibration:
@@ -82,7 +88,9 @@ class Calibration:
         speeds = tuple(SpeedPoint(**{**point, "shape": Shape(**point["shape"])}) for point in raw["speeds"])
         compared = raw.get("precision")
         precision = None if compared is None else PrecisionChoice.from_dict(compared)
-        return cls(**{**raw, "speeds": speeds, "precision": precision})
+        refusal = raw.get("refusal")
+        told = None if refusal is None else unpacked(str(refusal))
+        return cls(**{**raw, "speeds": speeds, "precision": precision, "refusal": told})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,7 +179,7 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return asdict(self)
+        return {**asdict(self), "warnings": [packed(warning) for warning in self.warnings]}
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Plan:
@@ -193,5 +201,5 @@ class Plan:
             lines=lines,
             seconds=raw["seconds"],
             memory_bytes=raw["memory_bytes"],
-            warnings=tuple(raw["warnings"]),
+            warnings=tuple(unpacked(str(warning)) for warning in raw["warnings"]),
         )

@@ -12,6 +12,7 @@ from scaling_core.errors import InputError
 from scaling_core.flops import flops_per_token, training_flops
 from scaling_core.lab.records import LinePlan, RunPlan
 from scaling_core.lab.spec import Mode, Shape, SweepSpec
+from scaling_core.language import t
 
 BASE_WIDTH_LAYERS: tuple[tuple[int, int], ...] = (
     (2, 16), (2, 24), (2, 32), (2, 40), (2, 48), (2, 64), (3, 72), (4, 80), (4, 104), (4, 128), (5, 144), (6, 176),
@@ -43,7 +44,7 @@ def heads_for(width: int) -> int:
     aim = 16 if width < 64 else 32 if width <= 256 else 64
     fitting = [n for n in range(1, width + 1) if width % n == 0 and 16 <= width // n <= 64]
     if not fitting:
-        raise InputError("d_model", width, "it must have a divisor between 16 and 64, the width of a head")
+        raise InputError("d_model", width, t("it must have a divisor between 16 and 64, the width of a head"))
     return min(fitting, key=lambda n: (abs(math.log(width / n / aim)), -n))
 
 
@@ -64,9 +65,9 @@ def batch_sequences(params: int, context: int) -> int:
     D = 20 N (Step Law, Li et al. 2025).
     """
     if params < 1:
-        raise InputError("params", params, "a model has at least one parameter")
+        raise InputError("params", params, t("a model has at least one parameter"))
     if context < 1:
-        raise InputError("context", context, "a sequence has at least one token")
+        raise InputError("context", context, t("a sequence has at least one token"))
     sequences = min(max(0.6 * math.pow(params, 0.65), 512.0), 131_072.0) / context
     quantum = 1 if sequences < 4 else 2 if sequences < 32 else 4 if sequences < 64 else 16
     return max(1, quantum * round(sequences / quantum))
@@ -86,7 +87,7 @@ def learning_rate(params_non_embedding: int, *, coefficient: float = 5e-3, expon
     best with, and so lies below the -0.38 between the two sizes. The smaller of them loses 0.002 nats by that.
     """
     if params_non_embedding < 1:
-        raise InputError("params_non_embedding", params_non_embedding, "a model has at least one parameter")
+        raise InputError("params_non_embedding", params_non_embedding, t("a model has at least one parameter"))
     return min(MOST_RATE, coefficient * math.pow(params_non_embedding / 1e5, exponent))
 
 
@@ -98,7 +99,7 @@ def beta2(batch_tokens: int) -> float:
     2.285 with 0.95.
     """
     if batch_tokens < 1:
-        raise InputError("batch_tokens", batch_tokens, "a batch has at least one token")
+        raise InputError("batch_tokens", batch_tokens, t("a batch has at least one token"))
     return min(0.99, max(0.95, 1.0 - batch_tokens / 20_480))
 
 

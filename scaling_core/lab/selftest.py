@@ -23,6 +23,7 @@ from scaling_core.lab.model import GPT, Block
 from scaling_core.lab.rules import BETA1, CLIP_NORM
 from scaling_core.lab.spec import Shape
 from scaling_core.lab.stepper import Stepper
+from scaling_core.language import t
 
 VOCAB = 256
 CONTEXT = 32
@@ -91,9 +92,9 @@ def run(device: Device, *, model_class: type[GPT] = GPT) -> SelfTest:
         checks.append(Check(name=name, ok=ok, detail=detail, seconds=time.perf_counter() - began))
     failed = [check for check in checks if not check.ok]
     detail = (
-        f"The device {device.name} does not compute what it should: {failed[0].detail}."
+        t("The device {device} does not compute what it should: {detail}.", device=device.name, detail=failed[0].detail)
         if failed
-        else f"The device {device.name} agrees with the reference in {len(checks)} checks."
+        else t("The device {device} agrees with the reference in {n} checks.", device=device.name, n=len(checks))
     )
     return SelfTest(ok=not failed, detail=detail, checks=tuple(checks))
 
@@ -104,7 +105,7 @@ def _guarded(
     try:
         return check(device, model_class)
     except (RuntimeError, MemoryError, DeviceError) as error:
-        return False, f"it failed with {(str(error).splitlines() or [type(error).__name__])[0][:160]}"
+        return False, t("it failed with {error}", error=(str(error).splitlines() or [type(error).__name__])[0][:160])
 
 
 def _windows(sequences: int, length: int, seed: int) -> Tensor:
@@ -146,9 +147,12 @@ def sees_no_future(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
                 least = min(least, float((after - before)[:, at:].abs().max()))
     scale = float(before.abs().max())
     ok = worst <= 1e-5 * scale and least > 1e-3 * scale
-    return ok, (
-        f"a changed token moves earlier logits by up to {worst:.2g} and later ones by at least {least:.2g} "
-        f"(logits reach {scale:.2g})"
+    return ok, t(
+        "a changed token moves earlier logits by up to {worst:.2g} and later ones by at least {least:.2g} "
+        "(logits reach {scale:.2g})",
+        worst=worst,
+        least=least,
+        scale=scale,
     )
 
 
@@ -160,7 +164,9 @@ def _logits(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
         tokens = _windows(4, 2 * CONTEXT, seed=3)
         with torch.no_grad():
             worst = max(worst, _deviation(ours(tokens.to(device.torch_device)), reference(tokens)))
-    return worst <= TOLERANCE, f"logits deviate by {worst:.2g} of their size, {TOLERANCE:g} is allowed"
+    return worst <= TOLERANCE, t(
+        "logits deviate by {worst:.2g} of their size, {allowed:g} is allowed", worst=worst, allowed=TOLERANCE
+    )
 
 
 def _gradients(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
@@ -170,7 +176,8 @@ def _gradients(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
     """
     ours, reference = _pair(WIDE, device, model_class)
     widest = max(1, device.chunk_tokens // (4 * CONTEXT))
-    worst, where = 0.0, ""
+    worst: float = 0.0
+    where: str = ""
     for sequences, length in ((8, 65), (3, 129), (widest, 4 * CONTEXT + 1), (16, 33), (8, 65), (1, 9)):
         windows = _windows(sequences, length, seed=sequences)
         found = torch.autograd.grad(ours.loss_sum(windows.to(device.torch_device)), list(ours.parameters()))
@@ -178,13 +185,20 @@ def _gradients(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
         for (name, _), gradient, truth in zip(ours.named_parameters(), found, right, strict=True):
             deviation = _deviation(gradient, truth)
             if not deviation <= worst:
-                worst, where = deviation, f"{name} at {sequences} x {length - 1} tokens"
+                worst = deviation
+                where = t("{name} at {sequences} x {length} tokens", name=name, sequences=sequences, length=length - 1)
     for sequences in (4, 12, 3, 4):
         deviation, name = _step_deviation(device, model_class, ours, reference, sequences)
         if not deviation <= worst:
-            worst, where = deviation, f"{name} in a step of {sequences} x {4 * CONTEXT} tokens"
-    return worst <= 5 * TOLERANCE, (
-        f"gradients deviate by up to {worst:.2g} of their size ({where}), {5 * TOLERANCE:g} is allowed"
+            worst = deviation
+            where = t(
+                "{name} in a step of {sequences} x {length} tokens", name=name, sequences=sequences, length=4 * CONTEXT
+            )
+    return worst <= 5 * TOLERANCE, t(
+        "gradients deviate by up to {worst:.2g} of their size ({where}), {allowed:g} is allowed",
+        worst=worst,
+        where=where,
+        allowed=5 * TOLERANCE,
     )
 
 
@@ -234,9 +248,13 @@ def _training(device: Device, model_class: type[GPT]) -> tuple[bool, str]:
     worst = float((losses[0] - losses[1]).abs().max())
     fell = float(losses[1][0] - losses[1][-1])
     ok = worst <= LOSS_TOLERANCE and fell > 1.0
-    return ok, (
-        f"over {STEPS} steps losses deviate by up to {worst:.2g} nats, {LOSS_TOLERANCE:g} is allowed "
-        f"(the reference fell by {fell:.2f})"
+    return ok, t(
+        "over {steps} steps losses deviate by up to {worst:.2g} nats, {allowed:g} is allowed "
+        "(the reference fell by {fell:.2f})",
+        steps=STEPS,
+        worst=worst,
+        allowed=LOSS_TOLERANCE,
+        fell=fell,
     )
 
 

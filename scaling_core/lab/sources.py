@@ -6,10 +6,13 @@ import hashlib
 import os
 import stat
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaling_core.errors import CorpusError
+from scaling_core.lab.known_texts import shown_name
+from scaling_core.language import t, tn
 
 CAP_BYTES = 4 * 1024**3
 """Most bytes taken from a source; what lies beyond is left out, and the note says so."""
@@ -31,7 +34,10 @@ class SourceFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """What a source offers, before anything is read. shown, noun: how a sentence names it and its parts."""
+    """What a source offers, before anything is read. shown: how a sentence names it.
+
+    noun: what its parts are, "file" or "document".
+    """
 
     name: str
     shown: str
@@ -54,7 +60,9 @@ class Document:
         """The same bytes again; raises CorpusError when they have changed meanwhile."""
         data = _read(self.path, self.size, self.offset)
         if data is None or hashlib.sha256(data).hexdigest() != self.digest:
-            raise CorpusError(f"The file {self.path} changed while it was read; start again when nothing writes to it.")
+            raise CorpusError(
+                t("The file {path} changed while it was read; start again when nothing writes to it.", path=self.path)
+            )
         return data
 
 
@@ -64,10 +72,13 @@ def list_stdlib(*, name: str) -> Listing:
     files = _walk(root, suffix=".py", without=("site-packages", "dist-packages"))
     if not files:
         raise CorpusError(
-            f"This Python has no source files under {root} (a packed or stripped installation); "
-            "choose a local text file or folder instead."
+            t(
+                "This Python has no source files under {root} (a packed or stripped installation); "
+                "choose a local text file or folder instead.",
+                root=root,
+            )
         )
-    return Listing(name=name, shown=f"of {name}", files=files)
+    return Listing(name=name, shown=t("of {name}", name=shown_name(name)), files=files)
 
 
 def list_single(path: Path) -> Listing:
@@ -76,14 +87,17 @@ def list_single(path: Path) -> Listing:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise CorpusError(
-                f"{path} is neither a file nor a folder; choose a text file, or a folder with text files."
+                t("{path} is neither a file nor a folder; choose a text file, or a folder with text files.", path=path)
             )
         with open(path, "rb"):
             pass
     except OSError as error:
-        raise CorpusError(f"The file {path} cannot be read ({error.strerror}); check its permissions.") from error
+        raise CorpusError(
+            t("The file {path} cannot be read ({reason}); check its permissions.", path=path, reason=error.strerror)
+        ) from error
     taken = min(status.st_size, CAP_BYTES)
-    notes = (f"only the first {CAP_BYTES:,} of {status.st_size:,} bytes are used",) if taken < status.st_size else ()
+    cut = t("only the first {n:,} of {all:,} bytes are used", n=CAP_BYTES, all=status.st_size)
+    notes = (cut,) if taken < status.st_size else ()
     file = SourceFile(path=path, relative=path.name, size=taken, modified=status.st_mtime_ns)
     return Listing(name=path.name, shown=str(path), files=(file,), notes=notes)
 
@@ -93,17 +107,26 @@ def list_folder(root: Path) -> Listing:
     try:
         os.listdir(root)
     except OSError as error:
-        raise CorpusError(f"The folder {root} cannot be read ({error.strerror}); check its permissions.") from error
+        raise CorpusError(
+            t("The folder {root} cannot be read ({reason}); check its permissions.", root=root, reason=error.strerror)
+        ) from error
     files = _walk(root)
     if not files:
-        raise CorpusError(f"The folder {root} holds no files; choose a text file, or a folder with text files.")
+        raise CorpusError(
+            t("The folder {root} holds no files; choose a text file, or a folder with text files.", root=root)
+        )
     notes: tuple[str, ...] = ()
     kept: list[SourceFile] = []
     size = 0
     for file in files:
         if size + file.size > CAP_BYTES or len(kept) >= CAP_FILES:
             notes = (
-                f"only {len(kept):,} of {len(files):,} files are used, {size:,} bytes, in the order of their paths",
+                t(
+                    "only {n:,} of {all:,} files are used, {size:,} bytes, in the order of their paths",
+                    n=len(kept),
+                    all=len(files),
+                    size=size,
+                ),
             )
             break
         kept.append(file)
@@ -152,10 +175,33 @@ def contents(listing: Listing) -> tuple[tuple[Document, ...], tuple[str, ...]]:
             documents.append(
                 Document(path=file.path, relative=file.relative, size=len(data), digest=digest, offset=file.offset)
             )
-    phrases = tuple(
-        f"{count:,} {kind} {listing.noun}{'s' if count > 1 else ''} left out" for kind, count in left.items() if count
-    )
+    phrases = tuple(_left_out(kind, count, listing.noun) for kind, count in left.items() if count)
     return tuple(documents), phrases
+
+
+def _left_out(kind: str, n: int, noun: str) -> str:
+    """How many files or documents were left out, and why."""
+    if noun == "document":
+        return {
+            "unreadable": tn("{n:,} unreadable document left out", "{n:,} unreadable documents left out", n),
+            "empty": tn("{n:,} empty document left out", "{n:,} empty documents left out", n),
+            "binary": tn("{n:,} binary document left out", "{n:,} binary documents left out", n),
+            "duplicate": tn("{n:,} duplicate document left out", "{n:,} duplicate documents left out", n),
+        }[kind]
+    return {
+        "unreadable": tn("{n:,} unreadable file left out", "{n:,} unreadable files left out", n),
+        "empty": tn("{n:,} empty file left out", "{n:,} empty files left out", n),
+        "binary": tn("{n:,} binary file left out", "{n:,} binary files left out", n),
+        "duplicate": tn("{n:,} duplicate file left out", "{n:,} duplicate files left out", n),
+    }[kind]
+
+
+def in_a_row(phrases: Sequence[str]) -> str:
+    """Phrases one after the other, between semicolons."""
+    told = phrases[0] if phrases else ""
+    for phrase in phrases[1:]:
+        told = t("{some}; {another}", some=told, another=phrase)
+    return told
 
 
 def is_binary(data: bytes) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from scaling_core.errors import InputError
 from scaling_core.flops import ParameterCount, gpt2_parameters
 from scaling_core.lab.corpus_spec import BYTES_VOCAB, CorpusSpec
+from scaling_core.language import t
 
 __all__ = ["BYTES_VOCAB", "DEVICES", "MODES", "RULES", "CorpusSpec", "DeviceName", "Mode", "Shape", "SweepSpec"]
 
@@ -45,9 +46,11 @@ class Shape:
     def __post_init__(self) -> None:
         for name, value in (("n_layer", self.n_layer), ("d_model", self.d_model), ("n_head", self.n_head)):
             if type(value) is not int or not 1 <= value <= 16_384:
-                raise InputError(name, value, "it must be a whole number from 1 to 16384")
+                raise InputError(
+                    name, value, t("it must be a whole number from {least} to {most}", least=1, most=16384)
+                )
         if self.d_model % self.n_head:
-            raise InputError("n_head", self.n_head, f"it must divide the width {self.d_model}")
+            raise InputError("n_head", self.n_head, t("it must divide the width {width}", width=self.d_model))
 
     @property
     def name(self) -> str:
@@ -99,63 +102,79 @@ class SweepSpec:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise InputError("mode", self.mode, f"it must be one of {', '.join(MODES)}")
+            raise InputError("mode", self.mode, t("it must be one of {names}", names=", ".join(MODES)))
         if self.device not in DEVICES:
-            raise InputError("device", self.device, f"it must be one of {', '.join(DEVICES)}")
+            raise InputError("device", self.device, t("it must be one of {names}", names=", ".join(DEVICES)))
         if self.precision not in PRECISIONS:
-            raise InputError("precision", self.precision, f"it must be one of {', '.join(PRECISIONS)}")
+            raise InputError("precision", self.precision, t("it must be one of {names}", names=", ".join(PRECISIONS)))
         if not 8 <= self.context <= 8192:
-            raise InputError("context", self.context, "it must lie between 8 and 8192 tokens")
+            raise InputError("context", self.context, t("it must lie between 8 and 8192 tokens"))
         if not 1 <= len(self.shapes) <= 64:
-            raise InputError("shapes", len(self.shapes), "a ladder has 1 to 64 sizes")
+            raise InputError("shapes", len(self.shapes), t("a ladder has 1 to 64 sizes"))
         sizes = [self.parameters(shape).with_head for shape in self.shapes]
         if sizes != sorted(set(sizes)):
-            raise InputError("shapes", [s.name for s in self.shapes], "sizes must grow from rung to rung")
+            raise InputError("shapes", [s.name for s in self.shapes], t("sizes must grow from rung to rung"))
         self._check_lines()
         self._check_lengths()
 
     def _check_lines(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed < 2**31:
-            raise InputError("seed", self.seed, "it must be a whole number from 0 to 2147483647")
+            raise InputError(
+                "seed", self.seed, t("it must be a whole number from {least} to {most}", least=0, most=2147483647)
+            )
         if self.seeds and len(self.seeds) != len(self.shapes):
             raise InputError(
-                "seeds", list(self.seeds), f"there must be one number for each of {len(self.shapes)} sizes"
+                "seeds", list(self.seeds), t("there must be one number for each of {n} sizes", n=len(self.shapes))
             )
         for count in self.seeds:
             if type(count) is not int or not 1 <= count <= MOST_SEEDS:
-                raise InputError("seeds", count, f"a size is trained with 1 to {MOST_SEEDS} seeds")
+                raise InputError("seeds", count, t("a size is trained with 1 to {most} seeds", most=MOST_SEEDS))
         if set(self.seeds) == {1}:
             object.__setattr__(self, "seeds", ())
         if not 1e-6 <= self.rate_coefficient <= 1:
-            raise InputError("rate_coefficient", self.rate_coefficient, "it must lie between 1e-6 and 1")
+            raise InputError(
+                "rate_coefficient", self.rate_coefficient, t("it must lie between {low} and {high}", low="1e-6", high=1)
+            )
         if not -2 <= self.rate_exponent <= 1:
-            raise InputError("rate_exponent", self.rate_exponent, "it must lie between -2 and 1")
+            raise InputError(
+                "rate_exponent", self.rate_exponent, t("it must lie between {low} and {high}", low=-2, high=1)
+            )
         if not self.rate_factors or list(self.rate_factors) != sorted(set(self.rate_factors)):
-            raise InputError("rate_factors", list(self.rate_factors), "they must grow, and there must be at least one")
+            raise InputError(
+                "rate_factors", list(self.rate_factors), t("they must grow, and there must be at least one")
+            )
         for factor in self.rate_factors:
             if not 0.01 <= factor <= 100:
-                raise InputError("rate_factors", factor, "each must lie between 0.01 and 100")
+                raise InputError("rate_factors", factor, t("each must lie between 0.01 and 100"))
         if self.tunes and self.held_out:
-            raise InputError("held_out", self.held_out, "a sweep that tunes the rate foretells nothing: 0")
+            raise InputError("held_out", self.held_out, t("a sweep that tunes the rate foretells nothing: 0"))
         if not 0 <= self.held_out < len(self.shapes) + self.tunes:
-            raise InputError("held_out", self.held_out, "at least one rung must remain to fit")
+            raise InputError("held_out", self.held_out, t("at least one rung must remain to fit"))
 
     def _check_lengths(self) -> None:
         if not self.horizons or list(self.horizons) != sorted(set(self.horizons)):
-            raise InputError("horizons", list(self.horizons), "they must grow, and there must be at least one")
+            raise InputError("horizons", list(self.horizons), t("they must grow, and there must be at least one"))
         for horizon in self.horizons:
             if not math.isfinite(horizon) or not 0 < horizon <= 10_000:
-                raise InputError("horizons", horizon, "tokens per parameter lie between 0 and 10000")
+                raise InputError("horizons", horizon, t("tokens per parameter lie between 0 and 10000"))
         if not 0 < self.decay_fraction < 1:
-            raise InputError("decay_fraction", self.decay_fraction, "it must lie between 0 and 1")
+            raise InputError(
+                "decay_fraction", self.decay_fraction, t("it must lie between {low} and {high}", low=0, high=1)
+            )
         if not 0 <= self.dropout < 1:
-            raise InputError("dropout", self.dropout, "it must be at least 0 and below 1")
+            raise InputError("dropout", self.dropout, t("it must be at least 0 and below 1"))
         if self.max_steps is not None and (type(self.max_steps) is not int or not 2 <= self.max_steps <= 10**9):
-            raise InputError("max_steps", self.max_steps, "it must be a whole number from 2 on")
+            raise InputError("max_steps", self.max_steps, t("it must be a whole number from 2 on"))
         if type(self.least_steps) is not int or not 0 <= self.least_steps <= 10**6:
-            raise InputError("least_steps", self.least_steps, "it must be a whole number from 0 to 1000000")
+            raise InputError(
+                "least_steps",
+                self.least_steps,
+                t("it must be a whole number from {least} to {most}", least=0, most=1000000),
+            )
         if self.stop_early is not None and not 0.02 <= self.stop_early <= 0.5:
-            raise InputError("stop_early", self.stop_early, "no end is ever foretold closer than 2%: from 0.02 to 0.5")
+            raise InputError(
+                "stop_early", self.stop_early, t("no end is ever foretold closer than 2%: from 0.02 to 0.5")
+            )
 
     @property
     def vocab_size(self) -> int:
@@ -200,4 +219,6 @@ class SweepSpec:
             raw["rate_factors"] = tuple(float(f) for f in raw["rate_factors"])
             return cls(**raw)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError("sweep", text, f"it is not a sweep this version can read ({error})") from error
+            raise InputError(
+                "sweep", text, t("it is not a sweep this version can read ({error})", error=str(error))
+            ) from error

@@ -28,6 +28,7 @@ from scaling_core.lab.gradient import HandPass, by_hand
 from scaling_core.lab.model import GPT
 from scaling_core.lab.rules import BETA1, CLIP_NORM, WEIGHT_DECAY
 from scaling_core.lab.spec import Shape
+from scaling_core.language import t
 
 MAX_WORKERS = 8
 LEAST_SEQUENCES = 2
@@ -142,13 +143,21 @@ class Stepper:
             return
         if kind == "memory":
             raise DeviceError(
-                f"Memory ran out on {self.device.name} with a single sequence of {self.context} tokens; "
-                "choose a smaller mode, or close other programs, and resume."
+                t(
+                    "Memory ran out on {device} with a single sequence of {context} tokens; "
+                    "choose a smaller mode, or close other programs, and resume.",
+                    device=self.device.name,
+                    context=self.context,
+                )
             ) from error
         if kind == "lost":
             raise DeviceError(
-                f"The device {self.device.name} stopped answering ({str(error).splitlines()[0][:160]}); "
-                "resume the run when it is back, from its last checkpoint."
+                t(
+                    "The device {device} stopped answering ({error}); "
+                    "resume the run when it is back, from its last checkpoint.",
+                    device=self.device.name,
+                    error=str(error).splitlines()[0][:160],
+                )
             ) from error
         raise error
 
@@ -248,7 +257,9 @@ class Stepper:
                 for name, target in targets.items():
                     array = tensors.get(f"{prefix}.{name}")
                     if array is None or array.shape != tuple(target.shape):
-                        raise CheckpointError(f"The checkpoint does not hold {prefix}.{name} of this model.")
+                        raise CheckpointError(
+                            t("The checkpoint does not hold {tensor} of this model.", tensor=prefix + "." + name)
+                        )
                     target.copy_(torch.from_numpy(np.ascontiguousarray(array)))
             for state in self.optimizer.state.values():
                 state["step"].fill_(float(step))

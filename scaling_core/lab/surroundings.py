@@ -13,6 +13,7 @@ import psutil
 
 from scaling_core.errors import DeviceError
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.units import format_bytes, format_duration
 
 HIGH_MARK = "PYTORCH_MPS_HIGH_WATERMARK_RATIO"
@@ -108,9 +109,11 @@ class Power:
 
     def __str__(self) -> str:
         if self.plugged:
-            return f"plugged in, the battery at {self.percent:.0f}%"
-        left = "" if self.seconds is None else f", about {format_duration(self.seconds)} left"
-        return f"on battery at {self.percent:.0f}%{left}"
+            return t("plugged in, the battery at {percent:.0f}%", percent=self.percent)
+        if self.seconds is None:
+            return t("on battery at {percent:.0f}%", percent=self.percent)
+        left = format_duration(self.seconds)
+        return t("on battery at {percent:.0f}%, about {left} left", percent=self.percent, left=left)
 
 
 def power() -> Power | None:
@@ -160,21 +163,34 @@ def before_start(
     free = free_bytes(home)
     if free < checkpoint_bytes:
         raise DeviceError(
-            f"Only {format_bytes(free)} are free at {home}, and one checkpoint of the largest size takes "
-            f"{format_bytes(checkpoint_bytes)}; make room there, choose fewer sizes, or name another place with "
-            "SCALING_LAB_HOME."
+            t(
+                "Only {free} are free at {home}, and one checkpoint of the largest size takes {needed}; make room "
+                "there, choose fewer sizes, or name another place with SCALING_LAB_HOME.",
+                free=format_bytes(free),
+                home=home,
+                needed=format_bytes(checkpoint_bytes),
+            )
         )
     said = _battery_warnings(plan_seconds)
     available = int(psutil.virtual_memory().available)
     if memory_bytes > available:
         said.append(
-            f"The training needs about {format_bytes(memory_bytes)} of memory and {format_bytes(available)} are "
-            "available; close other programs, or it may be slow or run out."
+            t(
+                "The training needs about {needed} of memory and {available} are available; close other programs, or "
+                "it may be slow or run out.",
+                needed=format_bytes(memory_bytes),
+                available=format_bytes(available),
+            )
         )
     if disk_bytes > free:
         said.append(
-            f"The training writes up to {format_bytes(disk_bytes)} and {format_bytes(free)} are free at {home}; it "
-            "stops at a checkpoint when the disk is full and can be resumed once there is room."
+            t(
+                "The training writes up to {needed} and {free} are free at {home}; it stops at a checkpoint when the "
+                "disk is full and can be resumed once there is room.",
+                needed=format_bytes(disk_bytes),
+                free=format_bytes(free),
+                home=home,
+            )
         )
     return tuple(said)
 
@@ -196,11 +212,19 @@ def _battery_warnings(plan_seconds: float) -> list[str]:
         return []
     if now.seconds is not None and now.seconds < plan_seconds:
         return [
-            f"The machine is {now}, less than the {format_duration(plan_seconds)} that the training takes; plug it in."
+            t(
+                "The machine is {now}, less than the {needed} that the training takes; plug it in.",
+                now=str(now),
+                needed=format_duration(plan_seconds),
+            )
         ]
     if now.percent < BATTERY_PERCENT or plan_seconds > BATTERY_SECONDS:
         return [
-            f"The machine is {now}, and the training takes about {format_duration(plan_seconds)}; plug it in, a "
-            "machine on battery is often slower too."
+            t(
+                "The machine is {now}, and the training takes about {needed}; plug it in, a machine on battery is "
+                "often slower too.",
+                now=str(now),
+                needed=format_duration(plan_seconds),
+            )
         ]
     return []

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from scaling_core.errors import CheckpointError
+from scaling_core.language import t
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> str:
@@ -40,4 +41,6 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
     try:
         return load(content), hashlib.sha256(content).hexdigest()
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"The file {path.name} is torn or not a safetensors file ({error}).") from error
+        raise CheckpointError(
+            t("The file {name} is torn or not a safetensors file ({error}).", name=path.name, error=str(error))
+        ) from error

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling_core.errors import CorpusError
+from scaling_core.language import t
 
 SEPARATOR = 0
 """Byte after every document; a text that contains it is not text. As a token it has the same number."""
@@ -88,7 +89,7 @@ class Vocabulary:
             return vocabulary
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise CorpusError(
-                f"The tokenizer's file cannot be read ({error}); the text must be built again."
+                t("The tokenizer's file cannot be read ({error}); the text must be built again.", error=str(error))
             ) from error
 
 
@@ -117,7 +118,9 @@ def train_bpe(path: Path, *, vocab_size: int) -> Vocabulary:
     ids: dict[str, int] = model["vocab"]
     vocabulary = Vocabulary(merges=tuple((ids[left], ids[right]) for left, right in model["merges"]), size=vocab_size)
     if [entry.decode("latin-1") for entry in vocabulary.entries] != sorted(ids, key=ids.__getitem__):
-        raise CorpusError(f"This version of tokenizers numbers its entries in another way; install {INSTALL}.")
+        raise CorpusError(
+            t("This version of tokenizers numbers its entries in another way; install {package}.", package=INSTALL)
+        )
     return vocabulary
 
 
@@ -149,6 +152,11 @@ def _package() -> Any:
         return importlib.import_module("tokenizers")
     except ImportError as error:
         raise CorpusError(
-            f"Tokens of BPE need the package tokenizers, which cannot be loaded here ({error}); install it with "
-            f'{sys.executable} -m pip install "{INSTALL}", or train on bytes.'
+            t(
+                "Tokens of BPE need the package tokenizers, which cannot be loaded here ({error}); install it with "
+                '{python} -m pip install "{package}", or train on bytes.',
+                error=str(error),
+                python=sys.executable,
+                package=INSTALL,
+            )
         ) from error

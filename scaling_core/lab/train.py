@@ -28,6 +28,7 @@ from scaling_core.lab.journal import Curve, Diverged
 from scaling_core.lab.records import LinePlan, RunPlan
 from scaling_core.lab.stepper import Stepper
 from scaling_core.lab.watch import Watch
+from scaling_core.language import t, together
 
 CHECKPOINT_SECONDS = 30.0
 """Between rolling checkpoints; longer where writing one takes more than a twentieth of it."""
@@ -188,7 +189,9 @@ class LineTraining:
             self._take(found, run)
             store.adopt_trunk(spec.id, run.track, sweep, track)
             self._enter(run.track, run, found.about)
-            self.bench.journal.event("info", f"{run.track} goes on from step {found.step:,} of {track} in {sweep}.")
+            known = {"track": run.track, "step": found.step, "other": track, "sweep": sweep}
+            said = t("{track} goes on from step {step:,} of {other} in {sweep}.", **known)
+            self.bench.journal.event("info", said)
             return True
         return False
 
@@ -215,11 +218,12 @@ class LineTraining:
                 self._flush()
             if self.stepper.micro_sequences != micro:
                 micro = self.stepper.micro_sequences
-                self.bench.journal.event(
-                    "warning",
-                    f"Memory ran out in {self._curve.track}; the batch of {self.line.batch_sequences} sequences is "
-                    f"now worked through {micro} at a time, with the same result.",
-                )
+                said = t(
+                    "Memory ran out in {track}; the batch of {sequences} sequences is now worked through {micro} at a "
+                    "time, with the same result.",
+                    track=self._curve.track, sequences=self.line.batch_sequences, micro=micro,
+                )  # fmt: skip
+                self.bench.journal.event("warning", said)
         self.spent = spent + time.monotonic() - started
         self._flush()
 
@@ -236,7 +240,7 @@ class LineTraining:
     def _censor(self, foretold: Extrapolation) -> None:
         """Store the foretold loss as one that was not measured, with its standard error."""
         run, bench = self._run, self.bench
-        bench.journal.event("info", f"{run.id} was stopped. {foretold.note}")
+        bench.journal.event("info", together(t("{run} was stopped.", run=run.id), foretold.note))
         tokens = self.step * self.batch_tokens
         bench.journal.store.finish_run(
             bench.plan.spec.id, run.id, loss=foretold.loss, se=standard_error(foretold), censored=True,
@@ -295,10 +299,10 @@ class LineTraining:
             self._checkpoints(self._curve.track).save(self.step, tensors, about)
         except OSError as error:
             raise CheckpointError(
-                f"The checkpoint of {self._curve.track} at step {self.step:,} could not be written to "
-                f"{self.bench.folder} ({error.strerror or error}); the one before is still good: make room there and "
-                "resume."
-            ) from error
+                t("The checkpoint of {track} at step {step:,} could not be written to {folder} ({reason}); the one "
+                  "before is still good: make room there and resume.", track=self._curve.track, step=self.step,
+                  folder=self.bench.folder, reason=error.strerror or str(error))
+            ) from error  # fmt: skip
         self._saved = self._flushed = time.monotonic()
         self._interval = max(CHECKPOINT_SECONDS, 20.0 * (self._saved - began))
 
@@ -311,7 +315,7 @@ class LineTraining:
         losses = self.evaluate()
         loss = float(losses.mean())
         if not math.isfinite(loss):
-            raise Diverged(f"The validation loss of {run.id} is not a number; the model has diverged.")
+            raise Diverged(t("The validation loss of {run} is not a number; the model has diverged.", run=run.id))
         se = float(losses.std(ddof=1) / math.sqrt(losses.size))
         self.spent += time.monotonic() - began
         if run.id == self.line.runs[-1].id:

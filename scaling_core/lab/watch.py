@@ -10,6 +10,7 @@ from scaling_core.errors import ScalingError
 from scaling_core.fit import FitResult
 from scaling_core.lab.bench import Bench
 from scaling_core.lab.records import LinePlan, RunPlan
+from scaling_core.language import t
 from scaling_core.runs.curves import cooling_evidence, learning_curve
 from scaling_core.runs.results import fit_runs
 
@@ -58,5 +59,6 @@ class Watch:
             return
         self.verdict = standing.verdict
         self.bench.journal.event(
-            "info" if standing.verdict == "on" else "warning", f"{self.line.track}: {standing.sentence}"
+            "info" if standing.verdict == "on" else "warning",
+            t("{track}: {sentence}", track=self.line.track, sentence=standing.sentence),
         )

@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import TypeAlias
 
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws.base import MAX_CONSTANT, MAX_EXPONENT, Variable
 from scaling_core.laws.chinchilla import ChinchillaLaw
 from scaling_core.laws.gadre import GadreLaw
@@ -80,7 +81,7 @@ def law_from_constants(form: str, constants: Mapping[str, float]) -> AnyLaw:
         return kind(**constants)
     variable = _POWER.get(form.removesuffix("-offset"))
     if variable is None:
-        raise InputError("form", form, f"it must be one of {', '.join(FORMS)}")
+        raise InputError("form", form, t("it must be one of {names}", names=", ".join(FORMS)))
     given = {"offset": 0.0, **constants}
     if set(given) == {"coefficient", "exponent", "offset"}:
         return PowerLaw.from_amplitude(
@@ -96,4 +97,5 @@ def law_from_constants(form: str, constants: Mapping[str, float]) -> AnyLaw:
 def _complete(form: str, given: Mapping[str, float], wanted: tuple[str, ...]) -> None:
     """Raise InputError unless exactly the wanted constants are given."""
     if set(given) != set(wanted):
-        raise InputError("constants", ", ".join(given) or "none", f"the {form} form takes {', '.join(wanted)}")
+        allowed = t("the {form} form takes {names}", form=form, names=", ".join(wanted))
+        raise InputError("constants", ", ".join(given) or "none", allowed)

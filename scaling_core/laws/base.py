@@ -10,6 +10,7 @@ import numpy as np
 
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 
 Variable = Literal["N", "D", "C"]
 MAX_EXPONENT = 10.0
@@ -20,8 +21,10 @@ def check(name: str, value: object, *, high: float, zero: bool = False) -> None:
     """Raise InputError unless `value` is a finite number in (0, high], or [0, high] with `zero`."""
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not numeric or not (0 < value <= high or (zero and value == 0)):  # type: ignore[operator]  # numeric, as just seen
-        least = "zero or a positive number" if zero else "a positive number"
-        raise InputError(name, value, f"it must be {least} up to {high:g}".replace("e+", "e"))
+        most = f"{high:g}".replace("e+", "e")
+        if zero:
+            raise InputError(name, value, t("it must be zero or a positive number up to {most}", most=most))
+        raise InputError(name, value, t("it must be a positive number up to {most}", most=most))
 
 
 def shaped(value: FloatArray) -> ArrayLike:

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_core.arrays import ArrayLike, BoolArray, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws.base import MAX_CONSTANT, Constants, check, falling, shaped
 from scaling_core.laws.chinchilla import ChinchillaLaw
 
@@ -45,7 +46,8 @@ class MuennighoffLaw(Constants):
         check("R_N_star", self.R_N_star, high=MAX_CONSTANT)
         check("R_D_star", self.R_D_star, high=MAX_CONSTANT)
         if abs(self._log_size) > 300.0:
-            raise InputError("alpha", self.alpha, f"it is too small beside the A of {self.A:g} and the B of {self.B:g}")
+            allowed = t("it is too small beside the A of {A:g} and the B of {B:g}", A=self.A, B=self.B)
+            raise InputError("alpha", self.alpha, allowed)
 
     @property
     def base(self) -> ChinchillaLaw:

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws.base import MAX_CONSTANT, MAX_EXPONENT, Constants, Variable, check, shaped
 
 
@@ -32,7 +33,7 @@ class PowerLaw(Constants):
 
     def __post_init__(self) -> None:
         if self.variable not in ("N", "D", "C"):
-            raise InputError("variable", self.variable, "it must be 'N', 'D' or 'C'")
+            raise InputError("variable", self.variable, t("it must be 'N', 'D' or 'C'"))
         check("scale", self.scale, high=MAX_CONSTANT)
         check("exponent", self.exponent, high=MAX_EXPONENT)
         check("offset", self.offset, high=MAX_CONSTANT, zero=True)
@@ -47,7 +48,8 @@ class PowerLaw(Constants):
         check("exponent", exponent, high=MAX_EXPONENT)
         log_scale = math.log(amplitude) / exponent
         if not abs(log_scale) < 690.0:
-            raise InputError("exponent", exponent, f"it is too small for the amplitude {amplitude:g}")
+            allowed = t("it is too small for the amplitude {amplitude:g}", amplitude=amplitude)
+            raise InputError("exponent", exponent, allowed)
         return cls(variable=variable, scale=math.exp(log_scale), exponent=exponent, offset=offset)
 
     @property

@@ -14,8 +14,9 @@ import numpy as np
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.laws import Law
-from scaling_core.optimum.core import LOG_6, LOG_MAX, Core, checked, core_of, log_positive
+from scaling_core.optimum.core import LOG_6, LOG_MAX, Core, checked, core_of, log_positive, named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,10 +75,13 @@ def log_s_of_loss(core: Core, loss: float) -> float:
     floor = float(core.floor)
     if loss <= floor:
         raise InputError(
-            "loss",
+            named("loss"),
             loss,
-            f"that is impossible: under this law no model goes to or below {floor:.6g}, whatever its size and its "
-            "data; give a larger loss",
+            t(
+                "that is impossible: under this law no model goes to or below {floor:.6g}, whatever its size and its "
+                "data; give a larger loss",
+                floor=floor,
+            ),
         )
     return math.log(loss - floor) / float(core.power)
 
@@ -116,7 +120,9 @@ def one_of(**given: float | None) -> None:
     """Raise InputError unless exactly one of the named quantities is given."""
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1:
-        raise InputError("target", ", ".join(names) or "nothing", f"give exactly one of {', '.join(given)}")
+        raise InputError(
+            "target", ", ".join(names) or "nothing", t("give exactly one of {names}", names=", ".join(given))
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,8 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
-from scaling_core.optimum.core import LOG_6, LOG_MAX, Core, core_from
+from scaling_core.language import t
+from scaling_core.optimum.core import LOG_6, LOG_MAX, Core, core_from, named
 
 Interval: TypeAlias = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """(replicates (R, m), estimate (m,)) to (low, high), (m,) each; the level is the method's own matter."""
@@ -81,7 +82,7 @@ def optimum_band(
     """
     budgets = np.asarray(C, dtype=np.float64)
     if budgets.ndim != 1 or not np.all((budgets > 0) & np.isfinite(budgets)):
-        raise InputError("compute", budgets.tolist(), "it must be a list of positive finite budgets")
+        raise InputError(named("compute"), budgets.tolist(), t("it must be a list of positive finite budgets"))
     log_x = np.log(budgets) - LOG_6
     logs, undefined = _kept(_logs(_rows(form, constants), log_x))
     point = None if estimate is None else _kept(_logs(_rows(form, np.atleast_2d(estimate)), log_x))[0][0]
@@ -126,7 +127,11 @@ def _rows(form: str, constants: FloatArray) -> Core:
     rows = np.asarray(constants, dtype=np.float64)
     wanted = {"chinchilla": 5, "kaplan": 4, "gadre": 4, "muennighoff": 7}.get(form)
     if wanted is not None and (rows.ndim != 2 or rows.shape[1] != wanted or len(rows) == 0):
-        raise InputError("constants", rows.shape, f"the {form} form takes replicates of shape (R, {wanted})")
+        raise InputError(
+            "constants",
+            rows.shape,
+            t("the {form} form takes replicates of shape (R, {wanted})", form=form, wanted=wanted),
+        )
     return core_from(form, rows[:, None, :])
 
 
@@ -150,7 +155,9 @@ def _kept(rows: FloatArray) -> tuple[FloatArray, int]:
     """The rows without NaN, and how many had one; raises FitError where none is left."""
     good = ~np.isnan(rows).any(axis=1)
     if not good.any():
-        raise FitError(f"None of {len(rows)} sets of constants has a compute optimum: a term or an exponent is zero.")
+        raise FitError(
+            t("None of {n} sets of constants has a compute optimum: a term or an exponent is zero.", n=len(rows))
+        )
     return rows[good], int(len(rows) - good.sum())
 
 
@@ -159,7 +166,7 @@ def _ends(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(low, median, high), each (m,)."""
     if not 0.0 < level < 1.0:
-        raise InputError("level", level, "it must lie between 0 and 1")
+        raise InputError("level", level, t("it must lie between 0 and 1"))
     low, median, high = np.quantile(rows, [0.5 - 0.5 * level, 0.5, 0.5 + 0.5 * level], axis=0)
     if interval is not None:
         low, high = interval(rows, median if estimate is None else np.asarray(estimate))

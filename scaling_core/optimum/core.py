@@ -22,6 +22,7 @@ import numpy as np
 
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws import Law, MuennighoffLaw
 
 LOG_6 = math.log(6.0)
@@ -114,7 +115,7 @@ def core_from(form: str, constants: FloatArray) -> Core:
         if form in ("chinchilla", "muennighoff"):
             E, A, B, alpha, beta = c[:5]
             return _summed(E, np.log(A), np.log(B), alpha, beta)
-    raise InputError("form", form, "it must be chinchilla, kaplan, gadre or muennighoff, a law in N and D")
+    raise InputError("form", form, t("it must be chinchilla, kaplan, gadre or muennighoff, a law in N and D"))
 
 
 def _summed(E: FloatArray, log_A: FloatArray, log_B: FloatArray, alpha: FloatArray, beta: FloatArray) -> Core:
@@ -137,19 +138,37 @@ def counted(law: Law, log_N: float, log_D: float) -> tuple[float, float]:
     return math.log(float(n)), math.log(float(d))
 
 
+def named(field: str) -> str:
+    """A field of an optimum as a reader knows it; one that has no name of its own as it is."""
+    names = {
+        "compute": t("compute"),
+        "params": t("params"),
+        "tokens": t("tokens"),
+        "loss": t("loss"),
+        "tokens per parameter": t("tokens per parameter"),
+        "served tokens": t("served tokens"),
+        "unique tokens": t("unique tokens"),
+        "epochs": t("epochs"),
+        "times": t("times"),
+    }
+    return names.get(field, field)
+
+
 def log_positive(field: str, x: float) -> float:
     """ln x; raises InputError unless x is a finite positive number."""
     if not (math.isfinite(x) and x > 0):
-        raise InputError(field, x, "it must be a positive finite number")
+        raise InputError(named(field), x, t("it must be a positive finite number"))
     return math.log(x)
 
 
 def checked(field: str, seen: object, log_N: float, log_D: float) -> None:
     """Raise InputError, naming the field, where a model and its training cannot be meant or written."""
     if not max(log_N, log_D, LOG_6 + log_N + log_D) <= LOG_MAX:
-        raise InputError(field, seen, "under this law the optimum lies beyond any number that can be written")
+        raise InputError(named(field), seen, t("under this law the optimum lies beyond any number that can be written"))
     if min(log_N, log_D) < -1e-9:
-        raise InputError(field, seen, "under this law its optimum has less than one parameter or token; give another")
+        raise InputError(
+            named(field), seen, t("under this law its optimum has less than one parameter or token; give another")
+        )
 
 
 def increasing_root(

@@ -18,9 +18,10 @@ import numpy as np
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum.allocation import Allocation, target_of
-from scaling_core.optimum.core import checked, increasing_root
+from scaling_core.optimum.core import checked, increasing_root, named
 from scaling_core.optimum.overtraining import log_tokens_for, tokens_for
 
 
@@ -65,7 +66,7 @@ def inference_optimal(
     Source: Sardana et al. 2024 (arXiv 2401.00448), equation 2.
     """
     if not (math.isfinite(D_inference) and D_inference >= 0):
-        raise InputError("served tokens", D_inference, "it must be zero or a positive finite number")
+        raise InputError(named("served tokens"), D_inference, t("it must be zero or a positive finite number"))
     target = target_of(law, loss=loss, C=C)
     core, best = target.core, target.optimum
     w_best = core.logit

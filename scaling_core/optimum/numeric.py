@@ -6,9 +6,10 @@ import math
 
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum.allocation import Allocation
-from scaling_core.optimum.core import LOG_6, checked, log_positive
+from scaling_core.optimum.core import LOG_6, checked, log_positive, named
 
 
 def numeric_optimal(law: Law, C: float) -> Allocation:
@@ -21,7 +22,7 @@ def numeric_optimal(law: Law, C: float) -> Allocation:
 
     span = log_positive("compute", C) - LOG_6
     if span <= 0:
-        raise InputError("compute", C, "it must exceed 6 FLOP, one parameter and one token")
+        raise InputError(named("compute"), C, t("it must exceed 6 FLOP, one parameter and one token"))
 
     def loss(log_N: float) -> float:
         return law.loss(math.exp(log_N), math.exp(span - log_N))

@@ -18,9 +18,10 @@ import numpy as np
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.laws import Law, MuennighoffLaw
 from scaling_core.optimum.allocation import Allocation, Target, optimal_for_compute, target_of
-from scaling_core.optimum.core import LOG_MAX, Core, checked, core_of, counted, increasing_root, log_positive
+from scaling_core.optimum.core import LOG_MAX, Core, checked, core_of, counted, increasing_root, log_positive, named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +111,7 @@ def overtraining_curve(
     """
     f = np.asarray(fractions, dtype=np.float64)
     if not np.all((f > 0) & np.isfinite(f)):
-        raise InputError("fractions", f.ravel().tolist(), "each must be a positive finite number")
+        raise InputError("fractions", f.ravel().tolist(), t("each must be a positive finite number"))
     target = target_of(law, loss=loss, C=C)
     best_N, best_D = target.core.at(target.log_s, target.core.logit)
     log_N = np.log(f) + best_N
@@ -140,7 +141,7 @@ def smaller_model(law: Law, *, C: float | None = None, loss: float | None = None
     training beyond any number.
     """
     if not (math.isfinite(times) and times >= 1.0):
-        raise InputError("times", times, "it must be a finite number of at least 1")
+        raise InputError(named("times"), times, t("it must be a finite number of at least 1"))
     target = target_of(law, loss=loss, C=C)
     core = target.core
     start, log_times = core.logit, math.log(times)
@@ -170,7 +171,9 @@ def overtrained_to(
     start_N, start_D = core.at(target.log_s, core.logit)
     if log_M < float(start_D - start_N) - 1e-12:
         raise InputError(
-            "tokens per parameter", tokens_per_param, f"over-training begins at {best:.4g}, the optimum of this loss"
+            named("tokens per parameter"),
+            tokens_per_param,
+            t("over-training begins at {best:.4g}, the optimum of this loss", best=best),
         )
 
     def ratio(w: FloatArray) -> tuple[FloatArray, FloatArray]:

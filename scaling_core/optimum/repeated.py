@@ -9,9 +9,10 @@ import numpy as np
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum.allocation import Allocation, optimal_for_compute
-from scaling_core.optimum.core import LOG_6, LOG_MAX, checked, increasing_root, log_positive
+from scaling_core.optimum.core import LOG_6, LOG_MAX, checked, increasing_root, log_positive, named
 from scaling_core.optimum.repetition import Limited, limited, log_worth
 
 
@@ -144,7 +145,7 @@ def _positive(field: str, values: FloatArray) -> FloatArray:
     """The values as an array; raises InputError, naming the field, unless each is positive and finite."""
     numbers = np.asarray(values, dtype=np.float64)
     if not np.all((numbers > 0) & np.isfinite(numbers)):
-        raise InputError(field, numbers.ravel().tolist(), "each must be a positive finite number")
+        raise InputError(named(field), numbers.ravel().tolist(), t("each must be a positive finite number"))
     return numbers
 
 
@@ -164,7 +165,7 @@ def compute_wall(law: MuennighoffLaw, U: float, *, within: float = 0.01) -> Repe
     `within` is below 1e-9 or too small beside the loss to be told from nothing.
     """
     if not 1e-9 <= within < math.inf:
-        raise InputError("within", within, "it must be a number of nats from 1e-9 on")
+        raise InputError("within", within, t("it must be a number of nats from 1e-9 on"))
     data = limited(law, U)
     c = data.core
     log_target = float(np.logaddexp(data.log_s_limit, math.log(within)))

@@ -23,6 +23,7 @@ import numpy as np
 
 from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum.core import LOG_MAX, Core, checked, core_of, increasing_root, log_positive
 
@@ -88,7 +89,7 @@ class Limited:
 def limited(law: MuennighoffLaw, U: float) -> Limited:
     """The law with U unique tokens; raises InputError where U is not positive and finite, or N_U beyond any number."""
     if not isinstance(law, MuennighoffLaw):
-        raise InputError("law", law.form, "it must be a law of repeated data, of the muennighoff form")
+        raise InputError(t("law"), law.form, t("it must be a law of repeated data, of the muennighoff form"))
     core, log_U = core_of(law), log_positive("unique tokens", U)
     log_x = float((log_U + core.log_G) / core.b)
     checked("unique tokens", U, log_x - log_U, log_U)
@@ -137,7 +138,7 @@ def worthless_epochs(law: MuennighoffLaw, share: float = 0.01) -> float:
     1 and 1 + R_D* ln(1 / share). Raises InputError unless 0 < share < 1.
     """
     if not 0.0 < share < 1.0:
-        raise InputError("share", share, "it must lie between 0 and 1")
+        raise InputError("share", share, t("it must lie between 0 and 1"))
     R, beta = law.R_D_star, law.beta
 
     def log_gain(e: FloatArray) -> FloatArray:

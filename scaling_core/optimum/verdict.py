@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum.allocation import Allocation, optimal_for_compute
 from scaling_core.optimum.core import LOG_MAX, core_of, counted, log_positive
@@ -72,12 +73,25 @@ def judge(law: Law, N: float, D: float) -> Verdict:
 
 
 def _sentence(status: Status, gap: float, share: float, needed: float, optimum: Allocation) -> str:
-    best = f"{format_quantity(optimum.N)} parameters on {format_quantity(optimum.D)} tokens"
-    percent = f"{100.0 * share:.0f}%" if share >= 0.005 else "less than 1%"
+    N, D = format_quantity(optimum.N), format_quantity(optimum.D)
+    percent = f"{100.0 * share:.0f}%" if share >= 0.005 else t("less than 1%")
     if status == "near-optimal":
-        return f"Near the optimum: {percent} of its compute could have been saved, and the best is {best}."
-    opening = "Too few tokens for its size" if status == "under-trained" else "Smaller than optimal for its compute"
-    return (
-        f"{opening}: the same compute buys {gap:.2g} nats more with {best}; "
-        f"the same loss needs only {format_flops(needed)}, {percent} less."
+        return t(
+            "Near the optimum: {percent} of its compute could have been saved, and the best is {N} parameters on {D} "
+            "tokens.",
+            percent=percent,
+            N=N,
+            D=D,
+        )
+    told = {"gap": f"{gap:.2g}", "N": N, "D": D, "needed": format_flops(needed), "percent": percent}
+    if status == "under-trained":
+        return t(
+            "Too few tokens for its size: the same compute buys {gap} nats more with {N} parameters on {D} tokens; "
+            "the same loss needs only {needed}, {percent} less.",
+            **told,
+        )
+    return t(
+        "Smaller than optimal for its compute: the same compute buys {gap} nats more with {N} parameters on {D} "
+        "tokens; the same loss needs only {needed}, {percent} less.",
+        **told,
     )

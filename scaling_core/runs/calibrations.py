@@ -14,6 +14,7 @@ from typing import Any
 from scaling_core.errors import DeviceError, InputError
 from scaling_core.lab.records import Calibration
 from scaling_core.lab.spec import DEVICES
+from scaling_core.language import t, unpacked
 from scaling_core.runs import place
 
 MEASURE_SECONDS = 300.0
@@ -23,7 +24,7 @@ MEASURE_SECONDS = 300.0
 def check_device(device: str) -> str:
     """The same name, one of auto, mps, cuda, cpu. Raises InputError on anything else."""
     if device not in ("auto", *DEVICES):
-        raise InputError("device", device, f"it must be one of auto, {', '.join(DEVICES)}")
+        raise InputError("device", device, t("it must be one of {names}", names=", ".join(("auto", *DEVICES))))
     return device
 
 
@@ -82,19 +83,36 @@ def measure(device: str, home: Path, *, again: bool = False) -> Calibration:
         )
     except subprocess.TimeoutExpired as error:
         raise DeviceError(
-            f"The device {device} could not be measured within {MEASURE_SECONDS:.0f} s; close what keeps the machine "
-            "busy and try again."
+            t(
+                "The device {device} could not be measured within {seconds:.0f} s; close what keeps the machine "
+                "busy and try again.",
+                device=device,
+                seconds=MEASURE_SECONDS,
+            )
         ) from error
     except OSError as error:
-        raise DeviceError(f"No process could be started to measure the device {device} ({error.strerror}).") from error
+        raise DeviceError(
+            t(
+                "No process could be started to measure the device {device} ({reason}).",
+                device=device,
+                reason=error.strerror,
+            )
+        ) from error
     if done.returncode:
-        said = last_line(done.stderr) or f"the measuring process ended with code {done.returncode}"
-        raise DeviceError(said if said.endswith(".") else f"The device {device} could not be measured: {said}.")
+        line = last_line(done.stderr)
+        said = unpacked(line) if line else t("the measuring process ended with code {code}", code=done.returncode)
+        if line and (said != line or line.endswith(".")):
+            raise DeviceError(said)
+        raise DeviceError(t("The device {device} could not be measured: {reason}.", device=device, reason=said))
     try:
         measured = Calibration.from_dict(json.loads(last_line(done.stdout)))
     except (ValueError, InputError, TypeError, KeyError, AttributeError) as error:
         raise DeviceError(
-            f"The measurement of {device} gave no result that this version can read ({error})."
+            t(
+                "The measurement of {device} gave no result that this version can read ({error}).",
+                device=device,
+                error=str(error),
+            )
         ) from error
     save_calibration(home, device, measured)
     return measured

@@ -9,15 +9,14 @@ the same numbers at the same times, and a corrected clock moves the times that L
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from scaling_core.runs import place
 from scaling_core.runs.locks import holder
-from scaling_core.runs.rows import SweepRow
+from scaling_core.runs.rows import ShownState, SweepRow
 
-ShownState = Literal["running", "finished", "stopped", "interrupted", "failed"]
+__all__ = ["ShownState", "find", "identity", "is_living", "owner", "shown_state"]
 
 CREATED_TOLERANCE = 0.05
 """Seconds by which two readings of a creation time may differ (the kernel counts in ticks of 10 ms)."""

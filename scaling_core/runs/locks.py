@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from scaling_core.errors import StoreError
+from scaling_core.language import t
 from scaling_core.runs.place import lock_file, make_folder
 
 
@@ -30,7 +31,13 @@ class DeviceLock:
         try:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreError(f"{self._path} cannot be opened ({error.strerror}); check the rights there.") from error
+            raise StoreError(
+                t(
+                    "{path} cannot be opened ({reason}); check the rights there.",
+                    path=self._path,
+                    reason=error.strerror,
+                )
+            ) from error
         try:
             if not _lock(handle):
                 os.close(handle)
@@ -38,7 +45,11 @@ class DeviceLock:
         except OSError as error:
             os.close(handle)
             raise StoreError(
-                f"{self._path} cannot be locked ({error.strerror}); put the lab's folder on a local disk."
+                t(
+                    "{path} cannot be locked ({reason}); put the lab's folder on a local disk.",
+                    path=self._path,
+                    reason=error.strerror,
+                )
             ) from error
         self._handle = handle
         try:

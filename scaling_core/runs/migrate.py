@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_core.errors import StoreError
+from scaling_core.language import t
 from scaling_core.runs.place import HOME_VARIABLE
 
 OLD, NEW = 1, 2
@@ -38,8 +39,15 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     both = there & {column.split()[0] for column in _COLUMNS}
     if both and connection.execute("PRAGMA user_version").fetchone()[0] == OLD:
         raise StoreError(
-            f"{path} is half of version {OLD} and half of {NEW} (its runs have {', '.join(sorted(both))} already); it "
-            f"was left as it is: move it away, or name another folder with {HOME_VARIABLE}."
+            t(
+                "{path} is half of version {old} and half of {new} (its runs have {columns} already); it "
+                "was left as it is: move it away, or name another folder with {variable}.",
+                path=path,
+                old=OLD,
+                new=NEW,
+                columns=", ".join(sorted(both)),
+                variable=HOME_VARIABLE,
+            )
         )
     copy = path.with_name(f"{path.stem}.version-{OLD}{path.suffix}")
     if not copy.exists():
@@ -73,7 +81,14 @@ def _plans(connection: sqlite3.Connection) -> None:
         try:
             plan = plan_of_version_1(json.loads(text))
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise StoreError(f"The plan stored for {sweep} is not one of version {OLD} ({error}).") from error
+            raise StoreError(
+                t(
+                    "The plan stored for {sweep} is not one of version {old} ({error}).",
+                    sweep=sweep,
+                    old=OLD,
+                    error=str(error),
+                )
+            ) from error
         connection.execute("UPDATE sweeps SET plan = ? WHERE id = ?", (json.dumps(plan, sort_keys=True), sweep))
         for line in plan["lines"]:
             for run in line["runs"]:

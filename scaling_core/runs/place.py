@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_core.errors import InputError, StoreError
+from scaling_core.language import t
 
 HOME_VARIABLE = "SCALING_LAB_HOME"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def check_sweep_id(sweep: str) -> str:
     Raises InputError on anything else.
     """
     if not _SWEEP_ID.fullmatch(sweep):
-        raise InputError("sweep", sweep, "it must look like live-0123456789; `lab list` shows those there are")
+        raise InputError("sweep", sweep, t("it must look like live-0123456789; `lab list` shows those there are"))
     return sweep
 
 
@@ -63,6 +64,11 @@ def log_file(home: Path, sweep: str) -> Path:
     return sweep_folder(home, sweep) / "log.txt"
 
 
+def ending_file(home: Path, sweep: str) -> Path:
+    """Why a process of the sweep ended before it trained: one sentence, which its supervisor reads."""
+    return sweep_folder(home, sweep) / "ending.json"
+
+
 def lock_file(home: Path, device: str) -> Path:
     """The file whose flock means that a process trains on `device`."""
     return home / "locks" / f"{device}.lock"
@@ -74,8 +80,13 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The folder {path} cannot be made ({error.strerror or error}); free space or rights there, "
-            f"or name another place with {HOME_VARIABLE}."
+            t(
+                "The folder {path} cannot be made ({reason}); free space or rights there, "
+                "or name another place with {variable}.",
+                path=path,
+                reason=error.strerror or str(error),
+                variable=HOME_VARIABLE,
+            )
         ) from error
     return path
 
@@ -102,5 +113,9 @@ def write_json(path: Path, value: Any) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise StoreError(
-            f"{path} cannot be written ({error.strerror or error}); free space or rights there."
+            t(
+                "{path} cannot be written ({reason}); free space or rights there.",
+                path=path,
+                reason=error.strerror or str(error),
+            )
         ) from error

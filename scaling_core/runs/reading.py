@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from scaling_core.errors import InputError, StoreError
 from scaling_core.lab.records import Plan
+from scaling_core.language import t, unpacked
 from scaling_core.runs import schema
-from scaling_core.runs.rows import CurveRow, EventRow, PredictionRow, RunRow, SweepRow
+from scaling_core.runs.rows import CurveRow, EventRow, PredictionRow, RunRow, SweepRow, read_corpus, read_message
 
 
 class Reading:
@@ -129,13 +130,13 @@ class Reading:
     def events(self, sweep: str) -> list[EventRow]:
         """What happened to a sweep, oldest first."""
         return [
-            EventRow(**row)
+            EventRow(**{**row, "text": unpacked(row["text"])})
             for row in self._rows("SELECT sweep, at, level, text FROM events WHERE sweep = ? ORDER BY seq", (sweep,))
         ]
 
     def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         if self._connection is None:
-            raise StoreError(f"The database {self._path} is not open for writing.")
+            raise StoreError(t("The database {path} is not open for writing.", path=self._path))
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
@@ -157,10 +158,17 @@ class Reading:
         try:
             plan = Plan.from_dict(self._parse(row["plan"], sweep))
         except (InputError, TypeError, KeyError) as error:
-            raise StoreError(f"The plan stored for {sweep} cannot be read by this version ({error}).") from error
+            raise StoreError(
+                t(
+                    "The plan stored for {sweep} cannot be read by this version ({error}).",
+                    sweep=sweep,
+                    error=str(error),
+                )
+            ) from error
         read = {
             "plan": plan,
-            "corpus": self._parse(row["corpus"], sweep),
+            "message": read_message(row["message"]),
+            "corpus": read_corpus(self._parse(row["corpus"], sweep)),
             "machine": self._parse(row["machine"], sweep),
         }
         return SweepRow(**{**row, **read})
@@ -169,9 +177,17 @@ class Reading:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise StoreError(f"What the database {self._path} holds of {sweep} cannot be read ({error}).") from error
+            raise StoreError(
+                t(
+                    "What the database {path} holds of {sweep} cannot be read ({error}).",
+                    path=self._path,
+                    sweep=sweep,
+                    error=str(error),
+                )
+            ) from error
 
 
 def _run(row: dict[str, Any]) -> RunRow:
     known = {name: value for name, value in row.items() if name != "place"}
-    return RunRow(**{**known, "held_out": bool(row["held_out"]), "censored": bool(row["censored"])})
+    told = {"held_out": bool(row["held_out"]), "censored": bool(row["censored"])}
+    return RunRow(**{**known, **told, "message": read_message(row["message"])})

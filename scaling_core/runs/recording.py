@@ -18,10 +18,21 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from scaling_core.errors import InputError, ScalingError
 from scaling_core.lab.records import Plan
+from scaling_core.language import speaking, t, unpacked
 from scaling_core.runs import place
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.results import plain
-from scaling_core.runs.rows import CurveRow, EventRow, PredictionRow, RunRow, SweepRow
+from scaling_core.runs.rows import (
+    CurveRow,
+    EventRow,
+    PredictionRow,
+    RunRow,
+    SweepRow,
+    kept_corpus,
+    kept_message,
+    read_corpus,
+    read_message,
+)
 from scaling_core.runs.store import Store
 
 Row = TypeVar("Row")
@@ -44,14 +55,15 @@ class Recording:
     events: tuple[EventRow, ...]
 
 
+@speaking("en")
 def record(sweep: str, home: Path) -> Recording:
     """The recording of a sweep. Raises InputError where there is none, or it is training."""
     with Store.open_reader(home) as store, store.snapshot():
         row = store.sweep(place.check_sweep_id(sweep))
         if row is None:
-            raise InputError("sweep", sweep, "there is none of that name; `lab list` shows those there are")
+            raise InputError("sweep", sweep, t("there is none of that name; `lab list` shows those there are"))
         if shown_state(row, home) == "running":
-            raise InputError("sweep", sweep, "it is training; record it when it has ended")
+            raise InputError("sweep", sweep, t("it is training; record it when it has ended"))
         return Recording(
             row=row,
             runs=tuple(store.runs(sweep)),
@@ -89,6 +101,7 @@ def thinned(rows: Sequence[CurveRow]) -> list[CurveRow]:
 def write_recording(recording: Recording, path: Path) -> None:
     """Write a recording, whole or not at all. Raises StoreError where the disk does not take it."""
     row = {name: value for name, value in asdict(recording.row).items() if name != "plan"}
+    row |= {"message": kept_message(recording.row.message), "corpus": kept_corpus(recording.row.corpus)}
     names = [field.name for field in fields(CurveRow)]
     place.write_json(
         path,
@@ -97,9 +110,9 @@ def write_recording(recording: Recording, path: Path) -> None:
                 "format": FORMAT,
                 "sweep": {**row, "pid": 0, "pid_created": 0.0},
                 "plan": recording.row.plan.to_dict(),
-                "runs": [asdict(run) for run in recording.runs],
+                "runs": [{**asdict(run), "message": kept_message(run.message)} for run in recording.runs],
                 "predictions": [asdict(one) for one in recording.predictions],
-                "events": [asdict(one) for one in recording.events],
+                "events": [{**asdict(one), "text": kept_message(one.text)} for one in recording.events],
                 "curve": {name: [getattr(point, name) for point in recording.curve] for name in names},
             }
         ),
@@ -110,29 +123,36 @@ def read_recording(path: Path) -> Recording:
     """Read a recording; raises InputError, one sentence, for a file that is none."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InputError("recording", path.name, f"it must be smaller than {MOST_BYTES:,} bytes")
+            raise InputError("recording", path.name, t("it must be smaller than {most:,} bytes", most=MOST_BYTES))
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if raw["format"] != FORMAT:
             raise InputError(
-                "recording", path.name, f"its format is {raw['format']!r}, and this version reads {FORMAT}"
+                "recording",
+                path.name,
+                t("its format is {seen}, and this version reads {reads}", seen=repr(raw["format"]), reads=FORMAT),
             )
         columns = raw["curve"]
         curve = tuple(
             _typed(CurveRow, dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
         )
+        row = _typed(SweepRow, {**raw["sweep"], "plan": Plan.from_dict(raw["plan"])})
+        runs = [_typed(RunRow, run) for run in raw["runs"]]
+        events = [_typed(EventRow, one) for one in raw["events"]]
         return Recording(
-            row=_typed(SweepRow, {**raw["sweep"], "plan": Plan.from_dict(raw["plan"])}),
-            runs=tuple(_typed(RunRow, run) for run in raw["runs"]),
+            row=replace(row, message=read_message(row.message), corpus=read_corpus(row.corpus)),
+            runs=tuple(replace(run, message=read_message(run.message)) for run in runs),
             curve=curve,
             predictions=tuple(
                 _typed(PredictionRow, {**one, "fitted_runs": tuple(one["fitted_runs"])}) for one in raw["predictions"]
             ),
-            events=tuple(_typed(EventRow, one) for one in raw["events"]),
+            events=tuple(replace(one, text=unpacked(one.text)) for one in events),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         if isinstance(error, ScalingError):
             raise
-        raise InputError("recording", path.name, f"it is not a recorded ladder ({error})") from error
+        raise InputError(
+            "recording", path.name, t("it is not a recorded ladder ({error})", error=str(error))
+        ) from error
 
 
 def _typed(kind: Callable[..., Row], values: dict[str, Any]) -> Row:

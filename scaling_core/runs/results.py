@@ -13,6 +13,8 @@ from typing import Any, Literal
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import FitResult, RunPoints, fit_law
 from scaling_core.fit.parametric import Weights
+from scaling_core.lab.known_texts import stored_name
+from scaling_core.language import speaking, t
 from scaling_core.runs import place
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.noise import seed_noise
@@ -39,8 +41,9 @@ COUNTINGS: dict[Counting, Callable[[RunRow], int]] = {
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
+@speaking("en")
 def results(sweep: str, home: Path | None = None, *, bootstrap: int = BOOTSTRAP) -> dict[str, Any]:
-    """Everything measured so far, as JSON types.
+    """Everything measured so far, as JSON types, its sentences in English.
 
     points: the finished runs. fit: the law through the fitted rungs' points, or None with the reason in `fit_note`.
     predictions: what was foretold for held-out runs, each with the measured loss (or None), the relative error in
@@ -99,10 +102,10 @@ def fit_runs(
     cannot carry the law, above all while too few are finished.
     """
     if len({run.rate_factor for run in runs}) > 1:
-        raise FitError("The runs were trained at several rates to find the best one: they follow no law together.")
+        raise FitError(t("The runs were trained at several rates to find the best one: they follow no law together."))
     used = [run for run in runs if run.loss is not None and not run.held_out and (censored or not run.censored)]
     if not used:
-        raise FitError("No run is finished yet: the fit begins with six of them.")
+        raise FitError(t("No run is finished yet: the fit begins with six of them."))
     points = points_of(used, counting=counting)
     weights: Weights = "equal" if points.se is None else "se"
     return fit_law(points, weights=weights, bootstrap=bootstrap, seed=seed, level=level)
@@ -154,7 +157,7 @@ def csv_text(row: SweepRow, runs: Sequence[RunRow], foretold: Sequence[Predictio
                 *(run.seed, run.rate_factor, int(run.held_out), int(run.censored), run.copied_from),
                 *((one.loss, one.low, one.high) if one else (None, None, None)),
                 *(run.seconds, run.finished_at, row.device),
-                *(str(row.corpus.get("name", "")), str(row.corpus.get("hash", ""))),
+                *(stored_name(str(row.corpus.get("name", ""))), str(row.corpus.get("hash", ""))),
             )
         )
     return text.getvalue()
@@ -175,7 +178,7 @@ def _read(sweep: str, home: Path) -> tuple[SweepRow, list[RunRow], list[Predicti
     with Store.open_reader(home) as store, store.snapshot():
         row = store.sweep(place.check_sweep_id(sweep))
         if row is None:
-            raise InputError("sweep", sweep, "there is none of that name; `lab list` shows those there are")
+            raise InputError("sweep", sweep, t("there is none of that name; `lab list` shows those there are"))
         return row, store.runs(sweep), store.predictions(sweep)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scaling_core.lab.known_texts import shown_name, stored_name
 from scaling_core.lab.records import Plan
+from scaling_core.language import packed, t, unpacked
 
+ShownState = Literal["running", "finished", "stopped", "interrupted", "failed"]
 SweepState = Literal["running", "finished", "stopped", "failed"]
 SWEEP_STATES: tuple[SweepState, ...] = ("running", "finished", "stopped", "failed")
 RunState = Literal["waiting", "running", "finished", "failed"]
@@ -133,3 +136,38 @@ class EventRow:
     at: float
     level: Level
     text: str
+
+
+def state_word(state: str) -> str:
+    """A state of a sweep in words, as a sentence takes it."""
+    words = {
+        "running": t("running"),
+        "finished": t("finished"),
+        "stopped": t("stopped"),
+        "interrupted": t("interrupted"),
+        "failed": t("failed"),
+        "deleting": t("deleting"),
+    }
+    return words.get(state, state)
+
+
+def read_message(stored: str | None) -> str | None:
+    """A sentence as it was stored, to be told in any language; a plain text of an older version as it is."""
+    return None if stored is None else unpacked(stored)
+
+
+def kept_message(message: str | None) -> str | None:
+    """The text from which `read_message` makes the sentence again."""
+    return None if message is None else packed(message)
+
+
+def read_corpus(stored: dict[str, Any]) -> dict[str, Any]:
+    """What was stored of a sweep's text, its name and note to be told in any language."""
+    told = {"name": shown_name, "note": unpacked}
+    return {key: told[key](value) if key in told and isinstance(value, str) else value for key, value in stored.items()}
+
+
+def kept_corpus(corpus: dict[str, Any]) -> dict[str, Any]:
+    """What `read_corpus` reads again."""
+    kept = {"name": stored_name, "note": packed}
+    return {key: kept[key](value) if key in kept and isinstance(value, str) else value for key, value in corpus.items()}

@@ -1,4 +1,4 @@
-"""The database's tables, its mark and its version, and how a connection is opened or refused.
+"""The database's mark and version, and how a connection is opened or refused.
 
 A file without our mark, of another version or damaged is refused with a sentence and never written to.
 """
@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from scaling_core.errors import StoreError
+from scaling_core.language import t
 from scaling_core.runs import migrate
 from scaling_core.runs.place import HOME_VARIABLE, make_folder
+from scaling_core.runs.tables import TABLES, refusals
 
 APPLICATION_ID = 0x534C4142
 """`PRAGMA application_id` of our files: the letters SLAB."""
@@ -25,121 +27,6 @@ class Outdated(Exception):
     """The database is of the version before and has to be migrated first."""
 
 
-TABLES = """
-CREATE TABLE sweeps (
-    id TEXT PRIMARY KEY,
-    mode TEXT NOT NULL,
-    device TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'stopped', 'failed', 'deleting')),
-    message TEXT,
-    pid INTEGER NOT NULL,
-    pid_created REAL NOT NULL,
-    created_at REAL NOT NULL,
-    started_at REAL NOT NULL,
-    heartbeat_at REAL NOT NULL,
-    ended_at REAL,
-    plan TEXT NOT NULL,
-    corpus TEXT NOT NULL,
-    machine TEXT NOT NULL
-);
-CREATE TABLE runs (
-    sweep TEXT NOT NULL REFERENCES sweeps (id),
-    id TEXT NOT NULL,
-    place INTEGER NOT NULL,
-    track TEXT NOT NULL,
-    rung INTEGER NOT NULL,
-    horizon REAL NOT NULL,
-    seed INTEGER NOT NULL,
-    rate_factor REAL NOT NULL,
-    held_out INTEGER NOT NULL,
-    params INTEGER NOT NULL,
-    params_non_embedding INTEGER NOT NULL,
-    params_total INTEGER NOT NULL,
-    planned_tokens INTEGER NOT NULL,
-    flops REAL NOT NULL,
-    flops_exact REAL NOT NULL,
-    line_key TEXT NOT NULL,
-    key TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'finished', 'failed')),
-    tokens INTEGER NOT NULL DEFAULT 0,
-    loss REAL,
-    se REAL,
-    bits_per_byte REAL,
-    censored INTEGER NOT NULL DEFAULT 0,
-    copied_from TEXT,
-    unique_tokens INTEGER,
-    seconds REAL,
-    started_at REAL,
-    finished_at REAL,
-    message TEXT,
-    PRIMARY KEY (sweep, id),
-    CHECK ((state = 'finished') = (loss IS NOT NULL))
-);
-CREATE TABLE curve (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    sweep TEXT NOT NULL REFERENCES sweeps (id),
-    track TEXT NOT NULL,
-    step INTEGER NOT NULL,
-    tokens INTEGER NOT NULL,
-    flops REAL NOT NULL,
-    train_loss REAL,
-    validation_loss REAL,
-    learning_rate REAL NOT NULL,
-    tokens_per_second REAL NOT NULL,
-    memory_bytes INTEGER NOT NULL,
-    at REAL NOT NULL,
-    UNIQUE (sweep, track, step)
-);
-CREATE TABLE predictions (
-    sweep TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    params INTEGER NOT NULL,
-    tokens INTEGER NOT NULL,
-    loss REAL NOT NULL,
-    low REAL NOT NULL,
-    high REAL NOT NULL,
-    level REAL NOT NULL,
-    form TEXT NOT NULL,
-    constants TEXT NOT NULL,
-    fitted_runs TEXT NOT NULL,
-    made_at REAL NOT NULL,
-    PRIMARY KEY (sweep, run_id),
-    FOREIGN KEY (sweep, run_id) REFERENCES runs (sweep, id)
-);
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    sweep TEXT NOT NULL REFERENCES sweeps (id),
-    at REAL NOT NULL,
-    level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
-    text TEXT NOT NULL
-);
-CREATE INDEX runs_by_key ON runs (key);
-CREATE INDEX runs_by_line ON runs (line_key);
-CREATE INDEX events_of_sweep ON events (sweep);
-CREATE INDEX curve_in_order ON curve (sweep, seq);
-
-CREATE TRIGGER predictions_stay BEFORE UPDATE ON predictions BEGIN
-    SELECT RAISE(ABORT, 'a prediction cannot be changed');
-END;
-CREATE TRIGGER predictions_once BEFORE INSERT ON predictions
-WHEN EXISTS (SELECT 1 FROM predictions WHERE sweep = NEW.sweep AND run_id = NEW.run_id) BEGIN
-    SELECT RAISE(ABORT, 'a prediction cannot be changed');
-END;
-CREATE TRIGGER predictions_first BEFORE INSERT ON predictions
-WHEN EXISTS (SELECT 1 FROM runs WHERE sweep = NEW.sweep AND id = NEW.run_id AND loss IS NOT NULL) BEGIN
-    SELECT RAISE(ABORT, 'a prediction must come before the measurement');
-END;
-CREATE TRIGGER predictions_kept BEFORE DELETE ON predictions
-WHEN NOT EXISTS (SELECT 1 FROM sweeps WHERE id = OLD.sweep AND state = 'deleting') BEGIN
-    SELECT RAISE(ABORT, 'a prediction goes only with its whole sweep');
-END;
-CREATE TRIGGER losses_stay BEFORE UPDATE ON runs
-WHEN OLD.loss IS NOT NULL AND NEW.loss IS NOT OLD.loss BEGIN
-    SELECT RAISE(ABORT, 'a measured loss cannot be changed');
-END;
-"""
-
-
 def open_reader(path: Path) -> sqlite3.Connection | None:
     """A connection that cannot write, or None where there is no database yet; works beside an active writer.
 
@@ -150,7 +37,11 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
             return None
     except OSError as error:
         raise StoreError(
-            f"The database {path} cannot be read ({error.strerror or error}); check the rights there."
+            t(
+                "The database {path} cannot be read ({reason}); check the rights there.",
+                path=path,
+                reason=error.strerror or str(error),
+            )
         ) from error
     connection = _connect(path, "ro")
     try:
@@ -225,22 +116,33 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """One sentence for what SQLite said."""
     said = str(error)
     if isinstance(error, sqlite3.IntegrityError):
-        return StoreError(f"The database refused a row: {said}.")
+        return StoreError(t("The database refused a row: {said}.", said=refusals().get(said, said)))
     if "locked" in said or "busy" in said:
         return StoreError(
-            f"The database {path} has been locked by another program for more than {BUSY_SECONDS:.0f} s; "
-            "close the program that holds it and try again."
+            t(
+                "The database {path} has been locked by another program for more than {seconds:.0f} s; "
+                "close the program that holds it and try again.",
+                path=path,
+                seconds=BUSY_SECONDS,
+            )
         )
     if "full" in said:
         return StoreError(
-            f"The disk that holds {path} is full; free some space and try again, nothing stored was lost."
+            t("The disk that holds {path} is full; free some space and try again, nothing stored was lost.", path=path)
         )
     if "not a database" in said or "malformed" in said or "corrupt" in said:
         return StoreError(
-            f"The database {path} is damaged ({said}); it was left as it is: move it away to begin a new one, "
-            f"or name another folder with {HOME_VARIABLE}."
+            t(
+                "The database {path} is damaged ({said}); it was left as it is: move it away to begin a new one, "
+                "or name another folder with {variable}.",
+                path=path,
+                said=said,
+                variable=HOME_VARIABLE,
+            )
         )
-    return StoreError(f"The database {path} cannot be used ({said}); check the rights and the disk there.")
+    return StoreError(
+        t("The database {path} cannot be used ({said}); check the rights and the disk there.", path=path, said=said)
+    )
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -288,16 +190,29 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
         return False
     if mark != APPLICATION_ID:
         raise StoreError(
-            f"{path} is a database of another program; it was left as it is: "
-            f"name another folder with {HOME_VARIABLE}, or move it away."
+            t(
+                "{path} is a database of another program; it was left as it is: "
+                "name another folder with {variable}, or move it away.",
+                path=path,
+                variable=HOME_VARIABLE,
+            )
         )
     if version == migrate.OLD:
         raise Outdated
     if version != VERSION:
-        newer = "a newer" if version > VERSION else "another"
+        known = {"path": path, "version": version, "reads": VERSION, "variable": HOME_VARIABLE}
         raise StoreError(
-            f"{path} was written by {newer} version of Scaling Lab (its tables are version {version}, this one reads "
-            f"{VERSION}); it was left as it is: use that version, or name another folder with {HOME_VARIABLE}."
+            t(
+                "{path} was written by a newer version of Scaling Lab (its tables are version {version}, this one "
+                "reads {reads}); it was left as it is: use that version, or name another folder with {variable}.",
+                **known,
+            )
+            if version > VERSION
+            else t(
+                "{path} was written by another version of Scaling Lab (its tables are version {version}, this one "
+                "reads {reads}); it was left as it is: use that version, or name another folder with {variable}.",
+                **known,
+            )
         )
     return True
 

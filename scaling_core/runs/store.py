@@ -18,6 +18,7 @@ from typing import Any, Self
 from scaling_core.errors import InputError, StoreError
 from scaling_core.lab.identity import line_key, run_key
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs import place, schema
 from scaling_core.runs.reading import Reading
 from scaling_core.runs.rows import (
@@ -30,6 +31,9 @@ from scaling_core.runs.rows import (
     RunRow,
     SweepRow,
     SweepState,
+    kept_corpus,
+    kept_message,
+    state_word,
 )
 
 __all__ = ["CurveRow", "EventRow", "PredictionRow", "RunRow", "Store", "SweepRow", "home"]
@@ -70,16 +74,19 @@ class Store(Reading):
         A sweep that is known is taken up again: its runs, curves and predictions stay, its process and its state
         change. The caller holds the device's lock. Raises StoreError where the sweep is finished already.
         """
-        sweep, now = plan.spec.id, time.time()
+        sweep, now, text = plan.spec.id, time.time(), _json(kept_corpus(corpus))
         with self._write(durable=True) as do:
             known = do("SELECT state FROM sweeps WHERE id = ?", (sweep,)).fetchone()
             if known is not None and known["state"] in ("finished", "deleting"):
-                raise StoreError(f"The sweep {sweep} is {known['state']} and cannot be trained again.")
+                state = state_word(known["state"])
+                raise StoreError(
+                    t("The sweep {sweep} is {state} and cannot be trained again.", sweep=sweep, state=state)
+                )
             if known is not None:
                 do(
                     "UPDATE sweeps SET state = 'running', message = NULL, pid = ?, pid_created = ?, started_at = ?, "
                     "heartbeat_at = ?, ended_at = NULL, plan = ?, corpus = ?, machine = ? WHERE id = ?",
-                    (pid, pid_created, now, now, _json(plan.to_dict()), _json(corpus), _json(machine), sweep),
+                    (pid, pid_created, now, now, _json(plan.to_dict()), text, _json(machine), sweep),
                 )
                 do("UPDATE runs SET state = 'waiting' WHERE sweep = ? AND state = 'running'", (sweep,))
                 return
@@ -88,7 +95,7 @@ class Store(Reading):
                 "plan, corpus, machine) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(sweep, plan.spec.mode, plan.spec.device, pid, pid_created, now, now, now),
-                    *(_json(plan.to_dict()), _json(corpus), _json(machine)),
+                    *(_json(plan.to_dict()), text, _json(machine)),
                 ),
             )
             runs = ((line, run) for line in plan.lines for run in line.runs)
@@ -108,12 +115,12 @@ class Store(Reading):
     def set_state(self, sweep: str, state: SweepState, message: str | None = None) -> None:
         """How the sweep stands, with a sentence for the reader. Raises InputError for a state that there is not."""
         if state not in SWEEP_STATES:
-            raise InputError("state", state, f"it must be one of {', '.join(SWEEP_STATES)}")
+            raise InputError("state", state, t("it must be one of {names}", names=", ".join(SWEEP_STATES)))
         now = time.time()
         with self._write(durable=True) as do:
             changed = do(
                 "UPDATE sweeps SET state = ?, message = ?, heartbeat_at = ?, ended_at = ? WHERE id = ?",
-                (state, message, now, None if state == "running" else now, sweep),
+                (state, kept_message(message), now, None if state == "running" else now, sweep),
             )
             self._known(changed.rowcount, sweep)
             if state != "running":
@@ -164,7 +171,14 @@ class Store(Reading):
         """
         for name, value in (("loss", loss), ("se", se), ("bits_per_byte", bits_per_byte)):
             if not math.isfinite(value):
-                raise StoreError(f"The run {run_id} cannot finish with {name} {value}: it diverged and has failed.")
+                raise StoreError(
+                    t(
+                        "The run {run} cannot finish with {name} {value}: it diverged and has failed.",
+                        run=run_id,
+                        name=name,
+                        value=value,
+                    )
+                )
         with self._write(durable=True) as do:
             changed = do(
                 "UPDATE runs SET state = 'finished', message = NULL, loss = ?, se = ?, bits_per_byte = ?, seconds = ?, "
@@ -210,11 +224,13 @@ class Store(Reading):
             changed = do(
                 "UPDATE runs SET state = 'failed', message = ?, finished_at = ? "
                 "WHERE sweep = ? AND id = ? AND loss IS NULL",
-                (message, time.time(), sweep, run_id),
+                (kept_message(message), time.time(), sweep, run_id),
             )
             if not changed.rowcount:
                 self._known_run(do, sweep, run_id)
-                raise StoreError(f"The run {run_id} of {sweep} has a loss already and cannot fail.")
+                raise StoreError(
+                    t("The run {run} of {sweep} has a loss already and cannot fail.", run=run_id, sweep=sweep)
+                )
 
     def add_curve(self, sweep: str, rows: Sequence[CurveRow]) -> None:
         """Points of learning curves, in one transaction; a point stored before at that track and step is replaced."""
@@ -260,9 +276,10 @@ class Store(Reading):
     def add_event(self, sweep: str, level: Level, text: str) -> None:
         """Something worth a sentence. Raises InputError for a level other than info, warning and error."""
         if level not in LEVELS:
-            raise InputError("level", level, f"it must be one of {', '.join(LEVELS)}")
+            raise InputError("level", level, t("it must be one of {names}", names=", ".join(LEVELS)))
         with self._write() as do:
-            do("INSERT INTO events (sweep, at, level, text) VALUES (?, ?, ?, ?)", (sweep, time.time(), level, text))
+            values = (sweep, time.time(), level, kept_message(text))
+            do("INSERT INTO events (sweep, at, level, text) VALUES (?, ?, ?, ?)", values)
 
     # This is for the supervisor, when no process owns the sweep.
 
@@ -278,7 +295,9 @@ class Store(Reading):
                 (row.id, row.started_at, row.pid),
             )
             if not marked.rowcount:
-                raise StoreError(f"The sweep {row.id} was started again meanwhile, so nothing of it was deleted.")
+                raise StoreError(
+                    t("The sweep {sweep} was started again meanwhile, so nothing of it was deleted.", sweep=row.id)
+                )
             do("DELETE FROM predictions WHERE sweep = ?", (row.id,))
             do("DELETE FROM curve WHERE sweep = ?", (row.id,))
             do("DELETE FROM events WHERE sweep = ?", (row.id,))
@@ -309,7 +328,10 @@ class Store(Reading):
 
     def _known(self, changed: int, what: str) -> None:
         if not changed:
-            raise StoreError(f"The database {self._path} knows no {what}; it may have been deleted meanwhile.")
+            path = self._path
+            raise StoreError(
+                t("The database {path} knows no {what}; it may have been deleted meanwhile.", path=path, what=what)
+            )
 
     def _known_run(self, do: Any, sweep: str, run_id: str) -> None:
         found = do("SELECT 1 FROM runs WHERE sweep = ? AND id = ?", (sweep, run_id)).fetchone()

@@ -22,11 +22,12 @@ import psutil
 from scaling_core.errors import InputError, ScalingError, StoreError, SweepError
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.spec import DEVICES
+from scaling_core.language import t, unpacked
 from scaling_core.runs import calibrations, place
 from scaling_core.runs.liveness import is_living, owner, shown_state
 from scaling_core.runs.locks import holder
 from scaling_core.runs.progress import SweepStatus, summarize
-from scaling_core.runs.rows import SweepRow
+from scaling_core.runs.rows import SweepRow, state_word
 from scaling_core.runs.store import Store
 
 CHILD_MODULE = "scaling_core.lab.child"
@@ -67,10 +68,16 @@ def start(plan: Plan, home: Path | None = None, *, seed_given: bool = False, tim
     if row is not None:
         state = shown_state(row, home)
         if state == "finished":
-            return Started(sweep=sweep, pid=row.pid, message=f"The sweep {sweep} is finished already.")
+            return Started(sweep=sweep, pid=row.pid, message=t("The sweep {sweep} is finished already.", sweep=sweep))
         if state == "running":
             raise SweepError(_busy(row.device, row))
-        raise SweepError(f"The sweep {sweep} exists and is {state}; resume it, or delete it to begin again.")
+        raise SweepError(
+            t(
+                "The sweep {sweep} exists and is {state}; resume it, or delete it to begin again.",
+                sweep=sweep,
+                state=state_word(state),
+            )
+        )
     place.write_json(place.plan_file(home, sweep), plan.to_dict())
     return _spawn(home, sweep, plan.spec.device, timeout)
 
@@ -89,9 +96,9 @@ def resume(sweep: str, home: Path | None = None, *, timeout: float = START_SECON
     row = _row(sweep, home)
     state = shown_state(row, home)
     if state == "finished":
-        raise SweepError(f"The sweep {sweep} is finished, there is nothing to resume.")
+        raise SweepError(t("The sweep {sweep} is finished, there is nothing to resume.", sweep=sweep))
     if state == "running":
-        raise SweepError(f"The sweep {sweep} is training already (process {row.pid}).")
+        raise SweepError(t("The sweep {sweep} is training already (process {pid}).", sweep=sweep, pid=row.pid))
     _refuse_busy(home, row.device)
     if not _has_plan(home, row):
         place.write_json(place.plan_file(home, sweep), row.plan.to_dict())
@@ -107,7 +114,8 @@ def stop(sweep: str, home: Path | None = None, *, grace: float = GRACE_SECONDS) 
     row = _row(sweep, home)
     process = owner(row, home) if row.state == "running" else None
     if process is None:
-        raise SweepError(f"The sweep {sweep} is not running, it is {shown_state(row, home)}.")
+        state = state_word(shown_state(row, home))
+        raise SweepError(t("The sweep {sweep} is not running, it is {state}.", sweep=sweep, state=state))
     family = _family(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
@@ -130,7 +138,7 @@ def delete(sweep: str, home: Path | None = None) -> None:
     home = home or place.home()
     row = _row(sweep, home)
     if row.state == "running" and owner(row, home) is not None:
-        raise SweepError(f"The sweep {sweep} is training; stop it before deleting it.")
+        raise SweepError(t("The sweep {sweep} is training; stop it before deleting it.", sweep=sweep))
     folder, trash = place.sweep_folder(home, sweep), home / "trash"
     moved = place.make_folder(trash) / f"{sweep}-{time.time_ns()}"
     try:
@@ -139,7 +147,11 @@ def delete(sweep: str, home: Path | None = None) -> None:
         pass
     except OSError as error:
         raise SweepError(
-            f"The folder {folder} cannot be removed ({error.strerror}); check the rights there."
+            t(
+                "The folder {folder} cannot be removed ({reason}); check the rights there.",
+                folder=folder,
+                reason=error.strerror,
+            )
         ) from error
     try:
         with Store.open_writer(home) as store:
@@ -160,7 +172,7 @@ def status(sweep: str, home: Path | None = None) -> SweepStatus:
     with Store.open_reader(home) as store, store.snapshot():
         row = store.sweep(place.check_sweep_id(sweep))
         if row is None:
-            raise InputError("sweep", sweep, "there is none of that name; `lab list` shows those there are")
+            raise InputError("sweep", sweep, t("there is none of that name; `lab list` shows those there are"))
         return _status(store, row, home)
 
 
@@ -188,6 +200,8 @@ def measure(device: str = "auto", home: Path | None = None, *, again: bool = Fal
 def _spawn(home: Path, sweep: str, device: str, timeout: float) -> Started:
     log = place.log_file(home, sweep)
     place.make_folder(log.parent)
+    with contextlib.suppress(OSError):
+        place.ending_file(home, sweep).unlink(missing_ok=True)
     try:
         with open(log, "ab") as output:
             begin = output.tell()
@@ -202,7 +216,13 @@ def _spawn(home: Path, sweep: str, device: str, timeout: float) -> Started:
             )
             known = psutil.Process(process.pid)
     except OSError as error:
-        raise SweepError(f"No process could be started for {sweep} ({error.strerror or error}).") from error
+        raise SweepError(
+            t(
+                "No process could be started for {sweep} ({reason}).",
+                sweep=sweep,
+                reason=error.strerror or str(error),
+            )
+        ) from error
     # Waits for the child as long as this process lives, so that it never stays behind as a zombie.
     threading.Thread(target=process.wait, name=f"wait-{sweep}", daemon=True).start()
     until = time.monotonic() + timeout
@@ -212,17 +232,24 @@ def _spawn(home: Path, sweep: str, device: str, timeout: float) -> Started:
             row = store.sweep(sweep)
         if row is not None and row.pid == process.pid:
             if row.state == "failed":
-                raise SweepError(row.message or f"The sweep {sweep} failed at its start; its log is {log}.")
+                raise SweepError(
+                    row.message or t("The sweep {sweep} failed at its start; its log is {log}.", sweep=sweep, log=log)
+                )
             return Started(sweep=sweep, pid=process.pid)
         if code == BUSY_EXIT:
             _refuse_busy(home, device)
-            raise SweepError(f"{device} was busy a moment ago; try again.")
+            raise SweepError(t("{device} was busy a moment ago; try again.", device=device))
         if code is not None:
-            raise SweepError(_ending(log, begin, sweep, code))
+            raise SweepError(_ending(home, log, begin, sweep, code))
         time.sleep(0.05)
     _kill_all(_family(known))
     raise SweepError(
-        f"The sweep {sweep} did not begin to train within {timeout:.0f} s and was ended; its log is {log}."
+        t(
+            "The sweep {sweep} did not begin to train within {seconds:.0f} s and was ended; its log is {log}.",
+            sweep=sweep,
+            seconds=timeout,
+            log=log,
+        )
     )
 
 
@@ -240,19 +267,35 @@ def _refuse_busy(home: Path, device: str) -> None:
         row = store.sweep(str(held.get("sweep")))
     if row is not None:
         raise SweepError(_busy(device, row))
-    named = f"sweep {held['sweep']}" if "sweep" in held else "another process"
-    raise SweepError(f"{device} is busy: {named} is about to train on it; wait for it, or stop it.")
+    if "sweep" in held:
+        raise SweepError(
+            t(
+                "{device} is busy: sweep {sweep} is about to train on it; wait for it, or stop it.",
+                device=device,
+                sweep=held["sweep"],
+            )
+        )
+    raise SweepError(
+        t("{device} is busy: another process is about to train on it; wait for it, or stop it.", device=device)
+    )
 
 
 def _busy(device: str, row: SweepRow) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(row.started_at))
     if time.time() - row.started_at > 43_200:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started_at))
-    return f"{device} is busy: sweep {row.id} has been training since {since}; wait for it, or stop it."
+    return t(
+        "{device} is busy: sweep {sweep} has been training since {since}; wait for it, or stop it.",
+        device=device,
+        sweep=row.id,
+        since=since,
+    )
 
 
-def _ending(log: Path, begin: int, sweep: str, code: int) -> str:
+def _ending(home: Path, log: Path, begin: int, sweep: str, code: int) -> str:
     """What the child said last before it ended without having registered."""
+    with contextlib.suppress(OSError, ValueError):
+        return unpacked(str(json.loads(place.ending_file(home, sweep).read_text(encoding="utf-8"))))
     try:
         with open(log, "rb") as handle:
             handle.seek(begin)
@@ -261,8 +304,13 @@ def _ending(log: Path, begin: int, sweep: str, code: int) -> str:
         said = ""
     if said.endswith("."):
         return said
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-    return f"The sweep {sweep} {how} before it began to train{f' ({said[:200]})' if said else ''}; its log is {log}."
+    if code < 0:
+        how = t("The sweep {sweep} was killed by signal {signal} before it began to train", sweep=sweep, signal=-code)
+    else:
+        how = t("The sweep {sweep} ended with code {code} before it began to train", sweep=sweep, code=code)
+    if said:
+        return t("{how} ({said}); its log is {log}.", how=how, said=said[:200], log=log)
+    return t("{how}; its log is {log}.", how=how, log=log)
 
 
 def _family(process: psutil.Process) -> set[psutil.Process]:
@@ -293,7 +341,7 @@ def _row(sweep: str, home: Path) -> SweepRow:
     with Store.open_reader(home) as store:
         row = store.sweep(place.check_sweep_id(sweep))
     if row is None:
-        raise InputError("sweep", sweep, "there is none of that name; `lab list` shows those there are")
+        raise InputError("sweep", sweep, t("there is none of that name; `lab list` shows those there are"))
     return row
 
 

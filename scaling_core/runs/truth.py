@@ -13,6 +13,7 @@ from scaling_core.lab import rules
 from scaling_core.lab.batches import validation_set
 from scaling_core.lab.corpus import load_cached
 from scaling_core.lab.oracle import entropy_rate, true_losses
+from scaling_core.language import t, together
 from scaling_core.runs.rows import SweepRow
 from scaling_core.units import format_loss
 
@@ -42,12 +43,29 @@ class Truth:
     @property
     def sentence(self) -> str:
         """The comparison in words."""
-        verdict = "holds it" if self.within else "misses it"
-        return (
-            f"The true floor is the entropy rate of this language, {self.entropy:.4f} nats per token, known exactly; "
-            f"the fit says E = {format_loss(self.E)}, between {self.low:.4f} and {self.high:.4f} at {self.level:.0%}, "
-            f"and so {verdict}. The interval counts what the validation text may be off by, whose own floor is "
-            f"{self.text_floor:.4f}. Of no natural text can this floor be known."
+        found = {"entropy": self.entropy, "E": format_loss(self.E), "low": self.low, "high": self.high}
+        said = (
+            t(
+                "The true floor is the entropy rate of this language, {entropy:.4f} nats per token, known exactly; "
+                "the fit says E = {E}, between {low:.4f} and {high:.4f} at {level:.0%}, and so holds it.",
+                level=self.level,
+                **found,
+            )
+            if self.within
+            else t(
+                "The true floor is the entropy rate of this language, {entropy:.4f} nats per token, known exactly; "
+                "the fit says E = {E}, between {low:.4f} and {high:.4f} at {level:.0%}, and so misses it.",
+                level=self.level,
+                **found,
+            )
+        )
+        return together(
+            said,
+            t(
+                "The interval counts what the validation text may be off by, whose own floor is {floor:.4f}.",
+                floor=self.text_floor,
+            ),
+            t("Of no natural text can this floor be known."),
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_core.errors import FitError
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs.rows import RunRow
 from scaling_core.units import format_quantity
 
@@ -117,15 +118,28 @@ def rate_law(bowls: Sequence[Bowl]) -> RateLaw:
     edge = [bowl for bowl in bowls if bowl.at_edge]
     if len(inside) < 2:
         raise FitError(
-            f"{len(inside)} of {len(bowls)} sizes have their best rate inside what was tried, and a law for the rate "
-            "takes two: try lower or higher rates."
+            t(
+                "{n} of {all} sizes have their best rate inside what was tried, and a law for the rate "
+                "takes two: try lower or higher rates.",
+                n=len(inside),
+                all=len(bowls),
+            )
         )
     x = np.log([bowl.params_non_embedding / REFERENCE for bowl in inside])
     y = np.log([bowl.best_rate for bowl in inside])
     exponent, offset = (float(value) for value in np.polyfit(x, y, 1))
-    span = f"{format_quantity(inside[0].params_non_embedding)} to {format_quantity(inside[-1].params_non_embedding)}"
-    note = f"From {len(inside)} sizes, N = {span} without embeddings"
-    if edge:
-        names = ", ".join(format_quantity(bowl.params_non_embedding) for bowl in edge)
-        note += f"; left out, best at the edge of what was tried: {names}"
-    return RateLaw(coefficient=math.exp(offset), exponent=exponent, note=f"{note}.")
+    low, high = (format_quantity(bowl.params_non_embedding) for bowl in (inside[0], inside[-1]))
+    names = ", ".join(format_quantity(bowl.params_non_embedding) for bowl in edge)
+    note = (
+        t(
+            "From {n} sizes, N = {low} to {high} without embeddings; left out, best at the edge of what was tried: "
+            "{names}.",
+            n=len(inside),
+            low=low,
+            high=high,
+            names=names,
+        )
+        if edge
+        else t("From {n} sizes, N = {low} to {high} without embeddings.", n=len(inside), low=low, high=high)
+    )
+    return RateLaw(coefficient=math.exp(offset), exponent=exponent, note=note)

@@ -3,7 +3,8 @@
     for claim in claims():
         print(claim.id, claim.said, claim.shown, claim.verdict, claim.reason)
 
-What is printed lies in `data/talk_claims.csv`; what is true of it lies nowhere, it is computed on each first call.
+What is printed lies in `data/talk_claims.csv`; what is true of it lies nowhere, it is computed on each first call in a
+language.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from collections import Counter
 from functools import cache
 
 from scaling_core.errors import InputError, ScalingError
+from scaling_core.language import Language, current, speaking, t
 from scaling_core.talk import allocation, architecture, hardware, power_laws, predictions
-from scaling_core.talk.rules import TOLERANCE, VERDICTS, Check, CheckedClaim, Finding, Verdict, check, verdict_of
+from scaling_core.talk.rules import (
+    TOLERANCE,
+    VERDICTS,
+    Check,
+    CheckedClaim,
+    Finding,
+    Verdict,
+    check,
+    verdict_of,
+    verdict_words,
+)
 from scaling_core.talk.table import SOURCES, Claim, table
 
 CHECKS: dict[str, Check] = {
@@ -26,20 +38,31 @@ CHECKS: dict[str, Check] = {
 """How each claim is computed, by its id."""
 
 
-@cache
 def claims() -> tuple[CheckedClaim, ...]:
     """Every claim with its verdict, in the order of the table; raises ScalingError where one has no check."""
-    unknown = {claim.id for claim in table()} ^ set(CHECKS)
-    if unknown:
-        raise ScalingError(f"data/talk_claims.csv and the checks disagree about {', '.join(sorted(unknown))}.")
-    return tuple(check(claim, CHECKS[claim.id]) for claim in table())
+    return _claims(current())
+
+
+@cache
+def _claims(language: Language) -> tuple[CheckedClaim, ...]:
+    with speaking(language):
+        unknown = {claim.id for claim in table()} ^ set(CHECKS)
+        if unknown:
+            raise ScalingError(
+                t(
+                    "{file} and the checks disagree about {names}.",
+                    file="data/talk_claims.csv",
+                    names=", ".join(sorted(unknown)),
+                )
+            )
+        return tuple(check(claim, CHECKS[claim.id]) for claim in table())
 
 
 def select(*, verdict: str | None = None, source: str | None = None) -> tuple[CheckedClaim, ...]:
     """The claims of one verdict, of one source, or of both; None takes all. Raises InputError on an unknown name."""
     for field, value, known in (("verdict", verdict, VERDICTS), ("source", source, SOURCES)):
         if value is not None and value not in known:
-            raise InputError(field, value, f"it must be one of {', '.join(known)}")
+            raise InputError(field, value, t("it must be one of {names}", names=", ".join(known)))
     return tuple(c for c in claims() if verdict in (None, c.verdict) and source in (None, c.source))
 
 
@@ -65,4 +88,5 @@ __all__ = [
     "select",
     "table",
     "verdict_of",
+    "verdict_words",
 ]

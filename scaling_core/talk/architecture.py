@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scaling_core.flops import flops_per_token, gpt2_parameters
+from scaling_core.language import t
 from scaling_core.talk.rules import Check, Finding, number
 from scaling_core.talk.table import Claim
 from scaling_core.units import format_quantity
@@ -23,8 +24,13 @@ def size(claim: Claim) -> Finding:
     return number(
         claim,
         total if claim.x("embeddings") else weights,
-        f"12 L d² is {format_quantity(weights)} without embeddings, and with {V:,} tokens and {T:,} positions it is "
-        f"{format_quantity(total)}.",
+        t(
+            "12 L d² is {weights} without embeddings, and with {V:,} tokens and {T:,} positions it is {total}.",
+            weights=format_quantity(weights),
+            V=V,
+            T=T,
+            total=format_quantity(total),
+        ),
         compared=(weights, total),
     )
 
@@ -33,7 +39,8 @@ def brain(claim: Claim) -> Finding:
     """Parameters as a share of synapses, in per cent."""
     N, synapses = claim.x("N"), claim.x("synapses")
     share = 100.0 * N / synapses
-    return number(claim, share, f"{format_quantity(N)} of {format_quantity(synapses)} is {share:.3g}%.")
+    reason = t("{N} of {all} is {share:.3g}%.", N=format_quantity(N), all=format_quantity(synapses), share=share)
+    return number(claim, share, reason)
 
 
 CHECKS: dict[str, Check] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scaling_core.flops import training_flops
+from scaling_core.language import t
 from scaling_core.talk.rules import Check, Finding, number, with_unit
 from scaling_core.talk.table import Claim
 from scaling_core.units import format_duration, format_flops, format_quantity
@@ -21,9 +22,13 @@ def month(claim: Claim) -> float:
 def budget(claim: Claim) -> Finding:
     """The compute of that month, and what a share of the peak that is reached leaves of it."""
     C, mfu = month(claim), claim.x("mfu")
-    reason = (
-        f"{format_quantity(claim.x('peak') / 1e12)} TFLOP/s for {24.0 * claim.x('days'):g} hours; no training keeps a "
-        f"chip at its peak, and at {mfu:.0%} of it {format_flops(mfu * C)} are left."
+    reason = t(
+        "{peak} TFLOP/s for {hours:g} hours; no training keeps a chip at its peak, and at {share:.0%} of it {left} are "
+        "left.",
+        peak=format_quantity(claim.x("peak") / 1e12),
+        hours=24.0 * claim.x("days"),
+        share=mfu,
+        left=format_flops(mfu * C),
     )
     return number(claim, C, reason)
 
@@ -37,21 +42,23 @@ def seconds(claim: Claim) -> float:
 def training_time(claim: Claim) -> Finding:
     """Time at full utilisation, in the claim's unit; the reason says what a realistic share makes of it."""
     span, mfu = seconds(claim), claim.x("mfu")
-    return number(
-        claim,
-        span / _SPANS[claim.unit],
-        f"At its peak this hardware takes {format_duration(span)}; at a realistic {mfu:.0%} of the peak it is "
-        f"{format_duration(span / mfu)}.",
+    reason = t(
+        "At its peak this hardware takes {time}; at a realistic {share:.0%} of the peak it is {longer}.",
+        time=format_duration(span),
+        share=mfu,
+        longer=format_duration(span / mfu),
     )
+    return number(claim, span / _SPANS[claim.unit], reason)
 
 
 def rent(claim: Claim) -> Finding:
     """GPU-hours times a price; the reason says what price the printed sum would need."""
     hours, price = claim.x("chips") * seconds(claim) / 3600.0, claim.x("price")
-    paid = with_unit(format_quantity(claim.number), claim.unit) if claim.number else "nothing"
-    reason = (
-        f"It takes {format_quantity(hours)} GPU-hours at peak, so {paid} would be "
-        f"{(claim.number or 0.0) / hours:.2g} USD for each."
+    reason = t(
+        "It takes {hours} GPU-hours at peak, so {paid} would be {each:.2g} USD for each.",
+        hours=format_quantity(hours),
+        paid=with_unit(format_quantity(claim.number), claim.unit) if claim.number else t("nothing"),
+        each=(claim.number or 0.0) / hours,
     )
     return number(claim, hours * price, reason)
 
@@ -60,9 +67,12 @@ def chip_years(claim: Claim) -> Finding:
     """Years that one chip takes at its peak, and in the reason the same in months of 30 days."""
     span = claim.x("C") / claim.x("peak")
     years, months = span / YEAR, span / (30.0 * DAY)
-    reason = (
-        f"{format_flops(claim.x('C'))} at {format_flops(claim.x('peak'))} a second take one chip "
-        f"{format_quantity(years)} years, or {format_quantity(months)} months."
+    reason = t(
+        "{C} at {peak} a second take one chip {years} years, or {months} months.",
+        C=format_flops(claim.x("C")),
+        peak=format_flops(claim.x("peak")),
+        years=format_quantity(years),
+        months=format_quantity(months),
     )
     return number(claim, years, reason)
 
@@ -73,8 +83,11 @@ def speed_up(claim: Claim) -> Finding:
     return number(
         claim,
         fast / slow,
-        f"The quotient of the two speeds is {fast / slow:.3g}, but they belong to one machine: the lab measures both "
-        "on the one that it runs on.",
+        t(
+            "The quotient of the two speeds is {times:.3g}, but they belong to one machine: the lab measures both on "
+            "the one that it runs on.",
+            times=fast / slow,
+        ),
         measured=True,
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from scaling_core.catalog import preset, reference_exponents
 from scaling_core.errors import InputError
 from scaling_core.flops import PF_DAY, training_flops
+from scaling_core.language import listed, t
 from scaling_core.laws import Law, PowerLaw
-from scaling_core.talk.rules import TOLERANCE, Check, Finding, agrees, number, shown
+from scaling_core.talk.rules import TOLERANCE, Check, Finding, agrees, commas, number, shown
 from scaling_core.talk.table import Claim
 from scaling_core.units import format_flops, format_loss, format_quantity
 
@@ -15,7 +16,7 @@ def power_law(id: str) -> PowerLaw:
     """The published law in one variable of this id; raises InputError where it is one in N and D."""
     law = preset(id).law
     if not isinstance(law, PowerLaw):
-        raise InputError("law", id, "it must be a law in one variable")
+        raise InputError(t("law"), id, t("it must be a law in one variable"))
     return law
 
 
@@ -30,7 +31,7 @@ def lower_by_factor(id: str) -> Check:
     def run(claim: Claim) -> Finding:
         law, factor = power_law(id), claim.x("factor")
         times = quotient(law, factor)
-        return number(claim, times, f"{factor:g}^-{law.exponent:g} is {times:.4g}, with Kaplan's exponent.")
+        return number(claim, times, _power(factor, -law.exponent, times))
 
     return run
 
@@ -41,9 +42,15 @@ def better_by_factor(id: str) -> Check:
     def run(claim: Claim) -> Finding:
         law, factor = power_law(id), claim.x("factor")
         times = 1.0 / quotient(law, factor)
-        return number(claim, times, f"{factor:g}^{law.exponent:g} is {times:.4g}, with Kaplan's exponent.")
+        return number(claim, times, _power(factor, law.exponent, times))
 
     return run
+
+
+def _power(factor: float, exponent: float, value: float) -> str:
+    return t(
+        "{factor:g}^{exponent:g} is {value:.4g}, with Kaplan's exponent.", factor=factor, exponent=exponent, value=value
+    )
 
 
 def lower_by_percent(id: str) -> Check:
@@ -52,7 +59,11 @@ def lower_by_percent(id: str) -> Check:
     def run(claim: Claim) -> Finding:
         law, factor = power_law(id), claim.x("factor")
         times = quotient(law, factor)
-        reason = f"The exponent {law.exponent:g} that the readme itself gives multiplies the loss by {times:.3g}."
+        reason = t(
+            "The exponent {exponent:g} that the readme itself gives multiplies the loss by {times:.3g}.",
+            exponent=law.exponent,
+            times=times,
+        )
         return number(claim, 100.0 * (1.0 - times), reason)
 
     return run
@@ -69,10 +80,14 @@ def sum_form(claim: Claim, joint: Law | None = None) -> Finding:
     published = (joint or preset("kaplan2020-joint").joint).loss(N, D)
     return Finding(
         value=(total, published),
-        shown=f"{format_loss(total)} against {format_loss(published)} nats",
-        reason=(
-            f"At {format_quantity(N)} parameters and {format_quantity(D)} tokens this sum gives {format_loss(total)} "
-            f"nats and the paper's own law, [(N_c/N)^(α_N/α_D) + D_c/D]^α_D, gives {format_loss(published)}."
+        shown=t("{first} against {second} nats", first=format_loss(total), second=format_loss(published)),
+        reason=t(
+            "At {N} parameters and {D} tokens this sum gives {total} nats and the paper's own law, "
+            "[(N_c/N)^(α_N/α_D) + D_c/D]^α_D, gives {published}.",
+            N=format_quantity(N),
+            D=format_quantity(D),
+            total=format_loss(total),
+            published=format_loss(published),
         ),
         parts=(abs(total / published - 1.0) <= TOLERANCE,),
     )
@@ -81,15 +96,21 @@ def sum_form(claim: Claim, joint: Law | None = None) -> Finding:
 def irreducible(claim: Claim) -> Finding:
     """The irreducible term of Kaplan's L(N)."""
     floor, E = power_law("kaplan2020-n").floor, preset("hoffmann2022").law.floor
-    term = f"an irreducible term of {format_loss(floor)}" if floor else "no irreducible term"
-    reason = f"Kaplan's fits have {term}; the E of Hoffmann 2022 is {format_loss(E)}."
-    return Finding(value=floor, shown=shown(floor, claim.unit) if floor else "none", reason=reason)
+    if not floor:
+        reason = t("Kaplan's fits have no irreducible term; the E of Hoffmann 2022 is {E}.", E=format_loss(E))
+        return Finding(value=floor, shown=t("none"), reason=reason)
+    reason = t(
+        "Kaplan's fits have an irreducible term of {floor}; the E of Hoffmann 2022 is {E}.",
+        floor=format_loss(floor),
+        E=format_loss(E),
+    )
+    return Finding(value=floor, shown=shown(floor, claim.unit), reason=reason)
 
 
 def compute_scale(claim: Claim) -> Finding:
     """C_c of Kaplan's L(C), in FLOP."""
     scale = power_law("kaplan2020-c").scale
-    reason = f"Kaplan's C_c is {scale / PF_DAY / 1e8:.3g}e8 PF-days, which is {format_flops(scale)}."
+    reason = t("Kaplan's C_c is {days:.3g}e8 PF-days, which is {C}.", days=scale / PF_DAY / 1e8, C=format_flops(scale))
     return number(claim, scale, reason)
 
 
@@ -105,13 +126,18 @@ def linear_reading(claim: Claim) -> Finding:
     law = PowerLaw(variable="D", scale=1.0, exponent=slope)
     losses = [law.loss(factor**k) for k in range(3)]
     kept = (losses[1] - losses[2]) / (losses[0] - losses[1])
+    low, high = f"{least:g}", f"{most:g}"
     in_range = claim.number is not None and (agrees(claim, least) or agrees(claim, most) or least < claim.number < most)
     return Finding(
         value=(least, most),
-        shown=f"{least:g} to {most:g}",
-        reason=(
-            f"Hestness 2018 reports exponents from {least:g} to {most:g} depending on the task, and under a power law "
-            f"each {factor:g}-fold of data gains less than the one before ({kept:.0%} of it for word models)."
+        shown=t("{low} to {high}", low=low, high=high),
+        reason=t(
+            "Hestness 2018 reports exponents from {low} to {high} depending on the task, and under a power law "
+            "each {factor:g}-fold of data gains less than the one before ({kept:.0%} of it for word models).",
+            low=low,
+            high=high,
+            factor=factor,
+            kept=kept,
         ),
         parts=(in_range, abs(kept - 1.0) <= TOLERANCE),
     )
@@ -121,15 +147,19 @@ def down_the_column(claim: Claim) -> Finding:
     """Kaplan's L(N) at the first size of a column, and in words at all of them."""
     law, sizes = power_law("kaplan2020-n"), claim.many("N")
     losses = [law.loss(N) for N in sizes]
-    rest = ", ".join(f"{loss:.2f}" for loss in losses[1:])
-    reason = f"Kaplan's law gives {losses[0]:.2f} there and {rest} down the column of {len(sizes)} sizes."
+    reason = t(
+        "Kaplan's law gives {first:.2f} there and {rest} down the column of {n} sizes.",
+        first=losses[0],
+        rest=commas([f"{loss:.2f}" for loss in losses[1:]]),
+        n=len(sizes),
+    )
     return number(claim, losses[0], reason)
 
 
 def constants(claim: Claim) -> Finding:
     """How many constants the Chinchilla form has."""
     names = [{"alpha": "α", "beta": "β"}.get(name, name) for name in preset("study-notes").law.constants]
-    return number(claim, len(names), f"They are {', '.join(names[:-1])} and {names[-1]}.")
+    return number(claim, len(names), t("They are {names}.", names=listed(names)))
 
 
 def one_term(claim: Claim) -> Finding:
@@ -140,7 +170,8 @@ def one_term(claim: Claim) -> Finding:
     x, floor = claim.x("x"), claim.x("offset")
     loss = law.loss(x)
     term = f"{claim.x('amplitude'):g} / {format_quantity(x)}^{claim.x('exponent'):g}"
-    return number(claim, loss, f"{term} alone is {format_loss(loss - floor)}, on top of {floor:g}.")
+    reason = t("{term} alone is {value}, on top of {floor:g}.", term=term, value=format_loss(loss - floor), floor=floor)
+    return number(claim, loss, reason)
 
 
 CHECKS: dict[str, Check] = {

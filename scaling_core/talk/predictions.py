@@ -7,6 +7,7 @@ import numpy as np
 from scaling_core.catalog import preset
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import FORMS, RunPoints, fit_law
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum import optimal_for_loss
 from scaling_core.talk.rules import Check, Finding, number, shown
@@ -23,38 +24,60 @@ def slide_loss(claim: Claim) -> Finding:
     """The loss of a model under the law on the slide, and the two terms that make it."""
     law, N, D = slide_law(), claim.x("N"), claim.x("D")
     terms = {name: float(value) for name, value in law.terms(N, D).items()}
-    reason = f"The terms are {terms['N']:.1f} for the size and {terms['D']:.1f} for the data on top of {terms['E']:g}"
     if "term_N" in claim.inputs:
-        reason += f", where the slide adds {claim.x('term_N'):g} and {claim.x('term_D'):g}"
-    return number(claim, law.loss(N, D), f"{reason}.")
+        reason = t(
+            "The terms are {N:.1f} for the size and {D:.1f} for the data on top of {E:g}, where the slide adds "
+            "{slide_N:g} and {slide_D:g}.",
+            slide_N=claim.x("term_N"),
+            slide_D=claim.x("term_D"),
+            **terms,
+        )
+    else:
+        reason = t("The terms are {N:.1f} for the size and {D:.1f} for the data on top of {E:g}.", **terms)
+    return number(claim, law.loss(N, D), reason)
 
 
 def gain(claim: Claim) -> Finding:
     """The fall of a loss in per cent of where it began."""
     before, after = claim.x("before"), claim.x("after")
     share = 100.0 * (before - after) / before
-    return number(claim, share, f"{before:g} to {after:g} is {before - after:.2f} nats, {share:.3g}% of {before:g}.")
+    reason = t(
+        "{before:g} to {after:g} is {gain:.2f} nats, {share:.3g}% of {before:g}.",
+        before=before,
+        after=after,
+        gain=before - after,
+        share=share,
+    )
+    return number(claim, share, reason)
 
 
 def reachable(claim: Claim, law: Law | None = None) -> Finding:
     """Whether any model reaches the printed loss; law: by default the one on the slide."""
     used = law or slide_law()
     N, D, target = claim.x("N"), claim.x("D"), claim.number or 0.0
-    there = f"{format_quantity(N)} parameters on {format_quantity(D)} tokens give {format_loss(used.loss(N, D))}"
+    there = {"N": format_quantity(N), "D": format_quantity(D), "loss": format_loss(used.loss(N, D))}
     try:
         best = optimal_for_loss(used, target)
     except InputError:
         return Finding(
             value=None,
-            shown="impossible",
-            reason=(
-                f"Under this law no model goes to or below {format_loss(used.floor)}, whatever its size and data, and "
-                f"{there}."
+            shown=t("impossible"),
+            reason=t(
+                "Under this law no model goes to or below {floor}, whatever its size and data, and {N} parameters on "
+                "{D} tokens give {loss}.",
+                floor=format_loss(used.floor),
+                **there,
             ),
             parts=(False,),
         )
-    needs = f"{format_quantity(best.N)} parameters on {format_quantity(best.D)} tokens"
-    reason = f"Under this law {there}, and {format_loss(target)} needs {needs}."
+    reason = t(
+        "Under this law {N} parameters on {D} tokens give {loss}, and {target} needs {best_N} parameters on {best_D} "
+        "tokens.",
+        target=format_loss(target),
+        best_N=format_quantity(best.N),
+        best_D=format_quantity(best.D),
+        **there,
+    )
     return Finding(value=best.loss, shown=shown(best.loss, claim.unit), reason=reason, parts=(True,))
 
 
@@ -74,19 +97,32 @@ def fitted(claim: Claim) -> Finding:
     ratios = points.D / points.N
     steady = float(np.ptp(np.log(ratios))) < 1e-6
     refused = refusal(points)
-    answer = "refuses" if refused else "takes"
-    reason = f"The fit {answer} {len(points)} runs for {FORMS['chinchilla'].size} constants"
-    if steady:
-        reason += f", and at the same D/N of {float(ratios[0]):g} no number of runs could tell α from β"
-    return number(claim, free, f"{reason}.", parts=(refused is None,))
+    told = {"runs": len(points), "constants": FORMS["chinchilla"].size, "ratio": float(ratios[0])}
+    if refused and steady:
+        reason = t(
+            "The fit refuses {runs} runs for {constants} constants, and at the same D/N of {ratio:g} no number of runs "
+            "could tell α from β.",
+            **told,
+        )
+    elif refused:
+        reason = t("The fit refuses {runs} runs for {constants} constants.", **told)
+    elif steady:
+        reason = t(
+            "The fit takes {runs} runs for {constants} constants, and at the same D/N of {ratio:g} no number of runs "
+            "could tell α from β.",
+            **told,
+        )
+    else:
+        reason = t("The fit takes {runs} runs for {constants} constants.", **told)
+    return number(claim, free, reason, parts=(refused is None,))
 
 
 def early_stop(claim: Claim) -> Finding:
     """An accuracy that nobody may assume: it has to be measured on finished runs."""
     return Finding(
         value=None,
-        shown="not computable",
-        reason="It takes runs that were trained to their end: the lab measures it, and until then it is a promise.",
+        shown=t("not computable"),
+        reason=t("It takes runs that were trained to their end: the lab measures it, and until then it is a promise."),
         measured=True,
     )
 

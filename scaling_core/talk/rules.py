@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
+from scaling_core.language import t
 from scaling_core.talk.table import Claim
 from scaling_core.units import format_flops, format_loss, format_quantity
 
@@ -16,7 +17,13 @@ VERDICTS: dict[Verdict, str] = {
     "right": "right",
     "measure": "to be measured",
 }
-"""Every verdict and its words, in the order in which a reader asks for them."""
+"""Every verdict and its words in English, in the order in which a reader asks for them."""
+
+
+def verdict_words() -> dict[Verdict, str]:
+    """Every verdict and its words in the reader's language, in the order of `VERDICTS`."""
+    return {"wrong": t("wrong"), "partly": t("partly right"), "right": t("right"), "measure": t("to be measured")}
+
 
 TOLERANCE = 0.05
 """A printed number may be off by one step of its last digit, and by no more than this share of itself; one that is
@@ -58,8 +65,11 @@ class CheckedClaim(Claim):
         """What is printed, for reading, with its unit; a dash where the claim is about a formula."""
         if not self.printed:
             return "–"
-        text = self.printed if self.number is None else with_unit(self.printed.removesuffix("C").strip(), self.unit)
-        return f"about {text}" if self.about else text
+        if self.number is None:
+            text = {"same": t("same"), "20:1 better": t("20:1 better")}.get(self.printed, self.printed)
+        else:
+            text = with_unit(self.printed.removesuffix("C").strip(), self.unit)
+        return t("about {number}", number=text) if self.about else text
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types: {id, source, topic, claim, printed, unit, recomputed, verdict, reason}.
@@ -118,8 +128,22 @@ def with_unit(number: str, unit: str) -> str:
     """A number with its unit as people write it: 13%, 0.84×, 1.41 C, 1.93 nats, 140B tokens."""
     if unit == "C":
         return f"{number} C".strip()
-    short = {"%": "%", "x": "×", "": "", "nats per token": " nats"}.get(unit, f" {unit}")
-    return f"{number}{short}"
+    told = {
+        "%": f"{number}%",
+        "x": f"{number}×",
+        "": number,
+        "nats per token": f"{number} nats",
+        "tokens": t("{n} tokens", n=number),
+        "parameters": t("{n} parameters", n=number),
+        "tokens per parameter": t("{n} tokens per parameter", n=number),
+        "years": t("{n} years", n=number),
+        "days": t("{n} days", n=number),
+        "H100-years": t("{n} H100-years", n=number),
+        "USD": t("{n} USD", n=number),
+        "constants": t("{n} constants", n=number),
+        "degrees of freedom": t("{n} degrees of freedom", n=number),
+    }
+    return told.get(unit, f"{number} {unit}")
 
 
 def shown(value: float, unit: str) -> str:
@@ -127,6 +151,14 @@ def shown(value: float, unit: str) -> str:
     if unit == "FLOP":
         return format_flops(value)
     return with_unit(format_loss(value) if unit == "nats per token" else format_quantity(value), unit)
+
+
+def commas(names: Sequence[str]) -> str:
+    """Names or numbers one after the other: a, b, c."""
+    told = "".join(names[:1])
+    for name in names[1:]:
+        told = t("{some}, {another}", some=told, another=name)
+    return told
 
 
 def number(claim: Claim, value: float, reason: str, **more: Any) -> Finding:

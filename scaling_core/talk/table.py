@@ -10,6 +10,7 @@ from functools import cache
 
 from scaling_core.catalog import DATA
 from scaling_core.errors import InputError, ScalingError
+from scaling_core.language import t
 from scaling_core.units import parse_quantity
 
 SOURCES: dict[str, str] = {
@@ -67,7 +68,15 @@ class Claim:
         """The one number of that name; raises ScalingError where the table gives none or several."""
         values = self.many(name)
         if len(values) != 1:
-            raise ScalingError(f"data/talk_claims.csv gives {len(values)} numbers {name} for {self.id}, not one.")
+            raise ScalingError(
+                t(
+                    "{file} gives {n} numbers {name} for {id}, not one.",
+                    file="data/talk_claims.csv",
+                    n=len(values),
+                    name=name,
+                    id=self.id,
+                )
+            )
         return values[0]
 
     def many(self, name: str) -> tuple[float, ...]:
@@ -75,7 +84,9 @@ class Claim:
         try:
             return self.inputs[name]
         except KeyError:
-            raise ScalingError(f"data/talk_claims.csv gives no number {name} for {self.id}.") from None
+            raise ScalingError(
+                t("{file} gives no number {name} for {id}.", file="data/talk_claims.csv", name=name, id=self.id)
+            ) from None
 
 
 @cache
@@ -85,13 +96,19 @@ def table() -> tuple[Claim, ...]:
         with (DATA / "talk_claims.csv").open(encoding="utf-8", newline="") as file:
             return tuple(_claim(row) for row in csv.DictReader(file))
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
-        raise ScalingError(f"data/talk_claims.csv cannot be read ({error}); restore it from the project.") from error
+        raise ScalingError(
+            t(
+                "{file} cannot be read ({reason}); restore it from the project.",
+                file="data/talk_claims.csv",
+                reason=str(error),
+            )
+        ) from error
 
 
 def _claim(row: dict[str, str]) -> Claim:
     words = {name: row[name] for name in ("id", "source", "topic", "label", "claim", "printed", "unit")}
     if words["source"] not in SOURCES:
-        raise InputError("source", words["source"], f"it must be one of {', '.join(SOURCES)}")
+        raise InputError("source", words["source"], t("it must be one of {names}", names=", ".join(SOURCES)))
     return Claim(**words, about=bool(row["about"]), inputs=_inputs(row["id"], row["inputs"]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scaling_core.catalog import Preset
+from scaling_core.language import t
 from scaling_core.optimum import InferenceOptimum, Overtrained, RepeatedOptimum
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
@@ -18,50 +19,74 @@ LITTLE = 0.005
 
 def source_line(law: Preset | None) -> str:
     """Where the law of repeated data comes from, in one line of plain text."""
-    return f"{law.name}. Source: {law.source}." if law else "Your own constants: no source."
+    if law is None:
+        return t("Your own constants: no source.")
+    return t("{name}. Source: {source}.", name=law.told("name"), source=law.told("source"))
 
 
 def served_words(found: InferenceOptimum) -> Words:
     """The model that is cheapest to train and to serve, against the one that is cheapest to train."""
-    question = "How small should a model be that will be served?"
+    question = t("How small should a model be that will be served?")
     best = found.optimum
-    alone = f"{format_quantity(best.N)} on {format_quantity(best.D)}"
+    alone = {"best_N": format_quantity(best.N), "best_D": format_quantity(best.D)}
+    served, saved = format_quantity(found.D_inference), percent(found.saving)
     if found.saving < LITTLE:
         return (
             question,
-            f"Hardly smaller: {alone} is the best to train, and as good to serve.",
-            f"{format_quantity(found.D_inference)} tokens are too few to matter: a smaller model could save "
-            f"{percent(found.saving)} of the compute.",
+            t("Hardly smaller: {best_N} on {best_D} is the best to train, and as good to serve.", **alone),
+            t(
+                "{served} tokens are too few to matter: a smaller model could save {saved} of the compute.",
+                served=served,
+                saved=saved,
+            ),
         )
-    more = found.training_flops / best.C - 1.0
-    less = 1.0 - found.N / best.N
     return (
         question,
-        f"{format_quantity(found.N)} parameters on {format_quantity(found.D)} tokens, where training alone asks for "
-        f"{alone}.",
-        f"Both reach {format_loss(found.loss)} nats per token. To serve {format_quantity(found.D_inference)} tokens "
-        f"the smaller one takes {percent(more)} more training and {percent(less)} less serving, "
-        f"{percent(found.saving)} less compute in all.",
+        t(
+            "{N} parameters on {D} tokens, where training alone asks for {best_N} on {best_D}.",
+            N=format_quantity(found.N),
+            D=format_quantity(found.D),
+            **alone,
+        ),
+        t(
+            "Both reach {loss} nats per token. To serve {served} tokens the smaller one takes {more} more training and "
+            "{less} less serving, {saved} less compute in all.",
+            loss=format_loss(found.loss),
+            served=served,
+            more=percent(found.training_flops / best.C - 1.0),
+            less=percent(1.0 - found.N / best.N),
+            saved=saved,
+        ),
     )
 
 
 def overtrained_words(found: Overtrained, times: float) -> Words:
     """How small a model reaches the same loss for a multiple of the training compute."""
-    question = "How small can it be, if it may train longer?"
     best = found.optimum
     if times <= 1.0:
-        answer = f"No smaller than {format_quantity(best.N)}: with no more compute than the least, it is the optimum."
+        answer = t(
+            "No smaller than {N}: with no more compute than the least, it is the optimum.", N=format_quantity(best.N)
+        )
     else:
-        answer = (
-            f"{times:.3g} times the training makes it {share_text(found.fraction)} of the size: "
-            f"{format_quantity(found.N)} on {format_quantity(found.D)}."
+        answer = t(
+            "{times:.3g} times the training makes it {share} of the size: {N} on {D}.",
+            times=times,
+            share=share_text(found.fraction),
+            N=format_quantity(found.N),
+            D=format_quantity(found.D),
         )
     return (
-        question,
+        t("How small can it be, if it may train longer?"),
         answer,
-        f"The loss stays {format_loss(best.loss)} nats per token, with {ratio(found.tokens_per_param)} tokens per "
-        f"parameter in place of {ratio(best.tokens_per_param)}. Below {share_text(found.least_fraction)} of the "
-        f"optimal size, {format_quantity(found.least_fraction * best.N)}, no amount of data suffices.",
+        t(
+            "The loss stays {loss} nats per token, with {ratio} tokens per parameter in place of {best_ratio}. Below "
+            "{share} of the optimal size, {least}, no amount of data suffices.",
+            loss=format_loss(best.loss),
+            ratio=ratio(found.tokens_per_param),
+            best_ratio=ratio(best.tokens_per_param),
+            share=share_text(found.least_fraction),
+            least=format_quantity(found.least_fraction * best.N),
+        ),
     )
 
 
@@ -70,26 +95,44 @@ def repeated_words(best: RepeatedOptimum, stop: RepeatedOptimum, within: float) 
 
     stop: the best training `within` nats of the limit.
     """
-    question = f"How far do {format_quantity(best.U)} unique tokens go?"
+    question = t("How far do {U} unique tokens go?", U=format_quantity(best.U))
     budget, end = _flops(best.C), _flops(stop.C)
     if best.epochs <= 1.0:
         return (
             question,
-            f"Far enough: for {budget} the best training reads {format_quantity(best.D)} of them, each once.",
-            f"More compute stops helping at {end}, where they are read {epochs_text(stop.epochs)} times.",
+            t(
+                "Far enough: for {budget} the best training reads {D} of them, each once.",
+                budget=budget,
+                D=format_quantity(best.D),
+            ),
+            t(
+                "More compute stops helping at {end}, where they are read {epochs} times.",
+                end=end,
+                epochs=epochs_text(stop.epochs),
+            ),
         )
     if best.C < stop.C:
-        answer = (
-            f"For {budget} they are read {epochs_text(best.epochs)} times; from {end} on, more compute stops helping."
+        answer = t(
+            "For {budget} they are read {epochs} times; from {end} on, more compute stops helping.",
+            budget=budget,
+            epochs=epochs_text(best.epochs),
+            end=end,
         )
     else:
-        answer = f"No further: all compute beyond {end} buys less than {within:g} nats."
+        answer = t("No further: all compute beyond {end} buys less than {within:g} nats.", end=end, within=within)
     return (
         question,
         answer,
-        f"The best for {budget} is {format_quantity(best.N)} parameters; its {format_quantity(best.D)} tokens are "
-        f"worth {format_quantity(best.D_effective)} new ones. Unlimited data reach the same "
-        f"{format_loss(best.loss)} nats per token with {_flops(best.compute_equivalent)}.",
+        t(
+            "The best for {budget} is {N} parameters; its {D} tokens are worth {worth} new ones. Unlimited data reach "
+            "the same {loss} nats per token with {equivalent}.",
+            budget=budget,
+            N=format_quantity(best.N),
+            D=format_quantity(best.D),
+            worth=format_quantity(best.D_effective),
+            loss=format_loss(best.loss),
+            equivalent=_flops(best.compute_equivalent),
+        ),
     )
 
 

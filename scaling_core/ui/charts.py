@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from scaling_core.language import current, retold, speaking, t
 from scaling_core.viz.export import AnyChart, to_png, to_svg
 from scaling_core.viz.figure import Figure
 
@@ -21,6 +22,7 @@ def show(chart: AnyChart, key: str, *, alt: str | None = None, grows: bool = Fal
 
     grows: a figure takes its own height on a small window, and near half of a tall one.
     """
+    alt = None if alt is None else retold(alt)
     if isinstance(chart, Figure) and grows:
         spec = chart.with_data()
         with plot_area(key, int(spec.pop("height"))):
@@ -34,16 +36,27 @@ def show(chart: AnyChart, key: str, *, alt: str | None = None, grows: bool = Fal
 def download_figure(chart: Callable[..., AnyChart], name: str, key: str) -> None:
     """Two buttons that make the picture only when pressed: PNG at three times the size, and SVG.
 
-    chart: called with no arguments when a button is pressed; the file is named after `name`.
+    chart: called with no arguments when a button is pressed; the file is named after `name`. It speaks the language
+    that the page spoke when the buttons were drawn.
     """
+    language = current()
+
+    def png() -> bytes:
+        with speaking(language):
+            return to_png(chart())
+
+    def svg() -> str:
+        with speaking(language):
+            return to_svg(chart())
+
     files: tuple[tuple[str, str, Callable[[], bytes | str]], ...] = (
-        ("png", "image/png", lambda: to_png(chart())),
-        ("svg", "image/svg+xml", lambda: to_svg(chart())),
+        ("png", "image/png", png),
+        ("svg", "image/svg+xml", svg),
     )
     with st.container(horizontal=True, gap="small"):
         for ending, mime, make in files:
             st.download_button(
-                f"Figure as {ending.upper()}",
+                t("Figure as {kind}", kind=ending.upper()),
                 data=make,
                 file_name=f"{name}.{ending}",
                 mime=mime,

@@ -10,8 +10,9 @@ import streamlit as st
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit
 from scaling_core.fit.allocation.curves import Method
+from scaling_core.language import t
 from scaling_core.ui.charts import download_figure, show
-from scaling_core.ui.fit_controls import METHOD_NAMES
+from scaling_core.ui.fit_controls import method_names
 from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, nothing_fitted, reading_notes
 from scaling_core.ui.fit_save import optima_csv
 from scaling_core.ui.fit_source import Source, training_curves
@@ -65,32 +66,39 @@ def allocation_view(source: Source, options: Options, theme: Theme) -> None:
 
     figure = drawn(f"{runs.key}|{options}", theme, make)
     if figure is not None:
-        show(figure, "fit.law", alt="The runs, and the best size at each compute that they show.", grows=True)
+        show(figure, "fit.law", alt=t("The runs, and the best size at each compute that they show."), grows=True)
     if envelope:
         note(
-            "Each line is a training run, darker with size. Dots are the least loss at each compute; where the line is "
-            "only dotted, the stretch of the best size is cut off."
+            t(
+                "Each line is a training run, darker with size. Dots are the least loss at each compute; where the "
+                "line is only dotted, the stretch of the best size is cut off."
+            )
         )
     else:
         note(
-            "Each colour is a budget: its runs, the curve through them, and the size of least loss with its interval. "
-            "Dashed, with an open diamond: the same budget by the other method. Rings: budgets that were left out."
+            t(
+                "Each colour is a budget: its runs, the curve through them, and the size of least loss with its "
+                "interval. Dashed, with an open diamond: the same budget by the other method. Rings: budgets that "
+                "were left out."
+            )
         )
     download_figure(make, "fit", "fit.figure")
     grid = np.geomspace(*budgets(runs.taken, C), 61)
-    own = [allocation_path(fit, grid, "your runs")]
+    own = [allocation_path(fit, grid, t("your runs"))]
     if beside is not None:
-        own.append(allocation_path(beside, grid, f"by {METHOD_NAMES[beside.method].split(' (')[0].lower()}"))
+        own.append(allocation_path(beside, grid, t("by parabola") if beside.method == "parabola" else t("by profile")))
     points = None if envelope else optima_path(fit)
-    sentence = "Points are the optima; the line through them carries the band. Your runs are shaded."
+    sentence = t("Points are the optima; the line through them carries the band. Your runs are shaded.")
     laws = best_spent(own, runs.taken, C, theme, sentence=sentence, optima=points)
     if other is not None:
-        section("Method beside method", "The parabola is biased where α differs from β; the profile is not.")
-        allocation_table([(METHOD_NAMES[fit.method], fit), (METHOD_NAMES[second], other)])
-    section(f"What each law would have built with {format_flops(C)}")
+        names = method_names()
+        section(t("Method beside method"), t("The parabola is biased where α differs from β; the profile is not."))
+        allocation_table([(names[fit.method], fit), (names[second], other)])
+    section(t("What each law would have built with {compute}", compute=format_flops(C)))
     built_table(None, fit, laws, C)
-    section("Along the envelope" if envelope else "Every budget")
+    section(t("Along the envelope") if envelope else t("Every budget"))
     optima_table(fit)
     reading_notes(source, runs)
-    section("Keep it", "An allocation says nothing of the loss, so it is no law that could be saved: take it as files.")
+    no_law = t("An allocation says nothing of the loss, so it is no law that could be saved: take it as files.")
+    section(t("Keep it"), no_law)
     files(source, fit, "optima.csv", lambda: optima_csv(fit))

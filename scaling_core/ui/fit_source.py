@@ -12,17 +12,19 @@ from hashlib import sha256
 import numpy as np
 import streamlit as st
 
-from scaling_core.catalog import Convention, preset
+from scaling_core.catalog import Convention
 from scaling_core.demo import DemoSpec, make_runs
 from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.fit import RunPoints, RunTable, read_table
 from scaling_core.fit.tables.sheet import open_sheet
+from scaling_core.language import t
 from scaling_core.runs import place, recording, results
 from scaling_core.ui import lab_data
 from scaling_core.ui.inputs import choice_input
 from scaling_core.ui.lab_words import sweep_names
 from scaling_core.ui.page import note
-from scaling_core.units import format_bytes, format_quantity
+from scaling_core.units import format_bytes
+from scaling_core.viz.fit_runs import size_name
 
 EXAMPLE, RECORDED, UPLOAD, PASTE, LADDER = "example", "recorded", "upload", "paste", "ladder:"
 MOST_BYTES = 20 * 1024 * 1024
@@ -31,14 +33,6 @@ MOST_RUNS = 100_000
 """More runs are for the command line: a page should answer at once."""
 PLANTED = DemoSpec.of_preset("hoffmann2022", n_sizes=7, n_horizons=7, seed=1)
 """The example: equal steps of size and horizon, so that its diagonals are budgets and every approach has its runs."""
-COUNTS = {
-    "params": "as the table's own N",
-    "params_total": "every parameter",
-    "params_non_embedding": "without embeddings",
-    "params_active": "active parameters",
-}
-MAPPED = {"loss": "Loss", "N": "N", "D": "D", "C": "C", "se": "Standard error", "group": "Group"}
-"""Quantities that may be read from a column of the reader's choice."""
 _RECOGNISED, _NONE = "~", ""
 _FILE = "fit.file~kept"
 _GOOD = "fit.good"
@@ -81,17 +75,17 @@ def pick_source() -> tuple[Source, str | None]:
     """
     rows = _ladders()
     names = {
-        EXAMPLE: "Example, simulated",
-        RECORDED: "Example, a ladder trained by us",
-        UPLOAD: "Upload a table",
-        PASTE: "Paste a table",
+        EXAMPLE: t("Example, simulated"),
+        RECORDED: t("Example, a ladder trained by us"),
+        UPLOAD: t("Upload a table"),
+        PASTE: t("Paste a table"),
     }
     if not recording.EXAMPLE.exists():
         del names[RECORDED]
-    names |= {LADDER + sweep: f"Ladder: {name}" for sweep, name in rows.items()}
-    kind = choice_input("Runs", "fit.source", names)
+    names |= {LADDER + sweep: t("Ladder: {name}", name=name) for sweep, name in rows.items()}
+    kind = choice_input(t("Runs"), "fit.source", names)
     try:
-        source = _chosen(kind, names[kind])
+        source = _chosen(kind, rows)
     except ScalingError as error:
         return _last_good(), str(error)
     if source is None:
@@ -101,19 +95,20 @@ def pick_source() -> tuple[Source, str | None]:
     return source, None
 
 
-def _chosen(kind: str, name: str) -> Source | None:
+def _chosen(kind: str, ladders: Mapping[str, str]) -> Source | None:
     """The runs of a choice, None while nothing was given; raises ScalingError where they cannot be read."""
     if kind == EXAMPLE:
         return example()
     if kind == RECORDED:
         seen = recording.read_recording(recording.EXAMPLE)
         content = results.csv_text(seen.row, seen.runs, seen.predictions)
-        name = f"a ladder of {len(seen.runs)} runs on {seen.row.corpus.get('name', 'a text')}"
+        corpus = seen.row.corpus.get("name") or t("a text")
+        name = t("a ladder of {n} runs on {text}", n=len(seen.runs), text=corpus)
         return _from_table(RECORDED, name, content.encode(), {"group": "shape"})
     if kind.startswith(LADDER):
         sweep = kind.removeprefix(LADDER)
         text = results.export_csv(sweep, place.home())
-        source = _from_table("ladder", name.removeprefix("Ladder: "), text.encode(), {"group": "shape"})
+        source = _from_table("ladder", ladders[sweep], text.encode(), {"group": "shape"})
         return replace(source, sweep=sweep)
     given = _uploaded() if kind == UPLOAD else _pasted()
     return None if given is None else _from_table(kind, *given, None)
@@ -126,9 +121,9 @@ def _last_good() -> Source:
 
 @st.cache_resource(show_spinner=False)
 def example() -> Source:
-    """The simulated runs that the page begins with."""
+    """The simulated runs that the page begins with; their names are told again wherever they are shown."""
     points = make_runs(PLANTED)
-    names = [f"{format_quantity(n)} on {format_quantity(d)}" for n, d in zip(points.N, points.D, strict=True)]
+    names = [size_name(n, d) for n, d in zip(points.N.tolist(), points.D.tolist(), strict=True)]
     table = RunTable(
         points=replace(points, label=tuple(names)),
         held_out=None,
@@ -142,8 +137,8 @@ def example() -> Source:
         skipped_count=0,
         notes=(),
     )
-    law = preset(PLANTED.preset_id or "hoffmann2022").name
-    return Source(kind=EXAMPLE, name=f"simulated from {law}", key="example", table=table, others={})
+    name = t("simulated from {law}", law=t("Hoffmann 2022, full precision"))
+    return Source(kind=EXAMPLE, name=name, key="example", table=table, others={})
 
 
 def _ladders() -> dict[str, str]:
@@ -163,23 +158,23 @@ def _ladders() -> dict[str, str]:
 def _uploaded() -> tuple[str, bytes] | None:
     """Name and content of the file that this viewer gave last."""
     st.file_uploader(
-        "Table of runs: CSV, TSV or text",
+        t("Table of runs: CSV, TSV or text"),
         type=["csv", "tsv", "txt"],
         key="fit.file",
         on_change=_keep_file,
         max_upload_size=MOST_BYTES // 1024**2,
         label_visibility="collapsed",
-        help="Columns for the loss and two of N, D, C, under any of their usual names. 20 MB at most.",
+        help=t("Columns for the loss and two of N, D, C, under any of their usual names. 20 MB at most."),
     )
     kept: tuple[str, bytes] | None = st.session_state.get(_FILE)
     if kept is None:
-        note("Columns for the loss and two of N, D, C. Nothing is stored unless you save the law.")
+        note(t("Columns for the loss and two of N, D, C. Nothing is stored unless you save the law."))
         return None
     if st.session_state.get("fit.file") is None:
-        note(f"In use: {kept[0]}, {format_bytes(len(kept[1]))}.")
-        st.button("Forget this file", key="fit.forget", on_click=_forget_file)
+        note(t("In use: {name}, {size}.", name=kept[0], size=format_bytes(len(kept[1]))))
+        st.button(t("Forget this file"), key="fit.forget", on_click=_forget_file)
     if len(kept[1]) > MOST_BYTES:
-        raise InputError("file", format_bytes(len(kept[1])), f"a table may hold {format_bytes(MOST_BYTES)} here")
+        raise InputError(t("file"), format_bytes(len(kept[1])), _too_large())
     return kept
 
 
@@ -196,7 +191,7 @@ def _forget_file() -> None:
 
 def _shown(name: str) -> str:
     """A file's name on one line of at most 60 characters that can all be seen."""
-    text = "".join(char if char.isprintable() else " " for char in name).strip() or "the file"
+    text = "".join(char if char.isprintable() else " " for char in name).strip() or t("the file")
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -205,19 +200,23 @@ def _pasted() -> tuple[str, bytes] | None:
     if "fit.text" not in st.session_state and kept in st.session_state:
         st.session_state["fit.text"] = st.session_state[kept]
     text = st.text_area(
-        "Rows of a table, its header first",
+        t("Rows of a table, its header first"),
         key="fit.text",
         height=150,
         placeholder="N, D, loss\n70M, 1.4B, 3.61\n160M, 3.2B, 3.18\n...",
     )
     st.session_state[kept] = text or ""
     if not (text or "").strip():
-        note("Paste from a spreadsheet or a file, then press Ctrl or ⌘ and Enter.")
+        note(t("Paste from a spreadsheet or a file, then press Ctrl or ⌘ and Enter."))
         return None
     content = text.encode("utf-8", "replace")
     if len(content) > MOST_BYTES:
-        raise InputError("text", format_bytes(len(content)), f"a table may hold {format_bytes(MOST_BYTES)} here")
-    return "the pasted table", content
+        raise InputError(t("text"), format_bytes(len(content)), _too_large())
+    return t("the pasted table"), content
+
+
+def _too_large() -> str:
+    return t("a table may hold {size} here", size=format_bytes(MOST_BYTES))
 
 
 def _from_table(kind: str, name: str, content: bytes, mapping: Mapping[str, str] | None) -> Source:
@@ -227,9 +226,10 @@ def _from_table(kind: str, name: str, content: bytes, mapping: Mapping[str, str]
     columns = _columns(digest, content) if mapping is None else dict(mapping)
     first = _read(digest, None, skip, tuple(sorted(columns.items())), content)
     if isinstance(first, str):
-        raise ScalingError(f"{name}: {first}")
+        raise ScalingError(t("{name}: {problem}", name=name, problem=first))
     if len(first.points) > MOST_RUNS:
-        raise InputError(name, f"{len(first.points)} runs", f"this page fits up to {MOST_RUNS}; use the command line")
+        allowed = t("this page fits up to {most}; use the command line", most=MOST_RUNS)
+        raise InputError(name, t("{n} runs", n=len(first.points)), allowed)
     tables = {first.count or "": first}
     for count in first.counts:
         table = _read(digest, count, skip, tuple(sorted(columns.items())), content)
@@ -237,15 +237,35 @@ def _from_table(kind: str, name: str, content: bytes, mapping: Mapping[str, str]
             tables[count] = table
     count = first.count or ""
     if len(tables) > 1:
-        titles = {c: f"{COUNTS.get(c, c)} ({title})" for c, title in first.counts.items() if c in tables}
-        count = choice_input("Parameters counted", "fit.count", titles)
+        titles = {
+            c: t("{count} ({title})", count=count_name(c), title=title)
+            for c, title in first.counts.items()
+            if c in tables
+        }
+        count = choice_input(t("Parameters counted"), "fit.count", titles)
     key = f"{digest}/{count}/{skip}/{sorted(columns.items())}"
     others = {c: table for c, table in tables.items() if c != count}
     return Source(kind=kind, name=name, key=key, table=tables[count], others=others)
 
 
+def count_name(count: str) -> str:
+    """A way of counting parameters in words: what a table counts."""
+    names = {
+        "params": t("as the table's own N"),
+        "params_total": t("every parameter"),
+        "params_non_embedding": t("without embeddings"),
+        "params_active": t("active parameters"),
+    }
+    return names.get(count, count)
+
+
+def mapped() -> dict[str, str]:
+    """Quantities that may be read from a column of the reader's choice."""
+    return {"loss": t("Loss"), "N": "N", "D": "D", "C": "C", "se": t("Standard error"), "group": t("Group")}
+
+
 def _skip() -> bool:
-    label = "Leave out rows that cannot be read"
+    label = t("Leave out rows that cannot be read")
     return bool(st.toggle(label, key="fit.skip", persist_state="session"))
 
 
@@ -255,10 +275,10 @@ def _columns(digest: str, content: bytes) -> dict[str, str]:
     if not header:
         return {}
     chosen = {}
-    with st.expander("Columns"):
-        options = {_RECOGNISED: "as recognised", **{title: title for title in header}, _NONE: "none"}
+    with st.expander(t("Columns")):
+        options = {_RECOGNISED: t("as recognised"), **{title: title for title in header}, _NONE: t("none")}
         mark = sha256("\n".join(header).encode("utf-8", "replace")).hexdigest()[:8]
-        for quantity, label in MAPPED.items():
+        for quantity, label in mapped().items():
             title = choice_input(label, f"fit.map.{quantity}.{mark}", options)
             if title != _RECOGNISED:
                 chosen[quantity] = title
@@ -278,22 +298,21 @@ def _header(digest: str, _content: bytes) -> tuple[str, ...]:
 def _read(
     digest: str, count: str | None, skip: bool, mapping: tuple[tuple[str, str], ...], _content: bytes
 ) -> RunTable | str:
-    """The table with each run named by its line, or the sentence that says why it cannot be read."""
+    """The table with each run named by its line, or the sentence that says why it cannot be read.
+
+    Both are kept for every viewer: they are told again, in the viewer's language, where they are shown.
+    """
     try:
         table = read_table(_content, count=count, skip_bad=skip, mapping=dict(mapping))
     except InputError as error:
         return str(error)
-    lines = [f"line {line}" for line in table.lines.tolist()]
-    names = table.points.label
-    labels = lines if names is None else [f"{name} ({line})" for name, line in zip(names, lines, strict=True)]
+    if len(table.points) > MOST_RUNS:
+        return table
+    lines = [t("line {line}", line=line) for line in table.lines.tolist()]
+    labels, names = lines, table.points.label
+    if names is not None:
+        labels = [t("{name} ({line})", name=name, line=line) for name, line in zip(names, lines, strict=True)]
     return replace(table, points=replace(table.points, label=tuple(labels)))
-
-
-def read_as(table: RunTable) -> str:
-    """How the columns of a table were understood, in a sentence."""
-    taken = ", ".join(f"{title} as {name}" for name, title in table.columns.items())
-    left = f"; not read: {', '.join(table.unused[:8])}" if table.unused else ""
-    return f"Read {taken}{left}." if taken else ""
 
 
 def training_curves(source: Source) -> RunPoints:
@@ -307,7 +326,7 @@ def training_curves(source: Source) -> RunPoints:
         return points if points.group is not None else replace(points, group=tuple(f"{n:.9g}" for n in points.N))
     seen = lab_data.snapshot(place.home(), source.sweep)
     if seen is None:
-        raise InputError("ladder", source.name, "it was deleted")
+        raise InputError(t("ladder"), source.name, t("it was deleted"))
     sizes = {line.track: float(line.runs[0].params) for line in seen.row.plan.lines}
     trunks = seen.curves[~seen.curves["branch"].astype(bool)]
     return RunPoints.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 
 import streamlit as st
@@ -11,10 +10,12 @@ from scaling_core.catalog import Preset
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit
 from scaling_core.fit.validation import Step, Validation
+from scaling_core.language import t
 from scaling_core.laws import Law, PowerLaw, form_of
 from scaling_core.library import all_laws
 from scaling_core.optimum import exponents, optimal_for_compute
-from scaling_core.ui.fit_words import number
+from scaling_core.ui.fit_words import number, span
+from scaling_core.ui.page import said, tongue
 from scaling_core.ui.words import ratio, short_name
 from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz.fit_detail import sign
@@ -29,12 +30,13 @@ def compare_with() -> list[Preset]:
     """The published and saved laws that the reader wants beside the fit, at most MOST_COMPARED of them."""
     known = {law.id: law for law in all_laws("joint")}
     chosen = st.multiselect(
-        "Compared with",
+        t("Compared with"),
         list(known),
         default=[id for id in COMPARED if id in known],
         format_func=lambda id: short_name(known[id]) if id in known else str(id),
         key="fit.compare",
         max_selections=MOST_COMPARED,
+        placeholder=t("Choose options"),
         persist_state="session",
     )
     return [known[id] for id in chosen if id in known][:MOST_COMPARED]
@@ -49,19 +51,24 @@ def compared() -> list[Preset]:
 def constants_table(result: Fit, laws: Sequence[Preset]) -> None:
     """Each constant with its interval, beside the same constant of the laws of this form."""
     same = [law for law in laws if form_of(law.law) == form_of(result.law) and not isinstance(law.law, PowerLaw)]
-    head = ["", "fitted", f"{100 * result.level:.0f}% interval", *(short_name(law) for law in same)]
+    head = ["", t("fitted"), _interval(result.level), *(short_name(law) for law in same)]
     rows = []
     for name, value in result.constants.items():
         held = name in result.fixed
         pair = result.intervals.get(name)
-        between = "held" if held else "" if pair is None else f"{_written(pair[0])} to {_written(pair[1])}"
+        between = t("held") if held else "" if pair is None else span(_written(pair[0]), _written(pair[1]))
         rows.append([sign(name), _written(value), between, *(_written(law.law.constants[name]) for law in same)])
-    for name, meaning in (("a", "a, of N* ~ Cᵃ"), ("b", "b, of D* ~ Cᵇ")):
+    for name, meaning in (("a", t("a, of N* ~ Cᵃ")), ("b", t("b, of D* ~ Cᵇ"))):
         if name in result.exponents:
             pair = result.exponent_intervals.get(name)
-            between = "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
+            between = "" if pair is None else span(f"{pair[0]:.3f}", f"{pair[1]:.3f}")
             rows.append([meaning, f"{result.exponents[name]:.3f}", between, *(_exponent(law, name) for law in same)])
     _table(head, rows, narrow=True)
+
+
+def _interval(level: float) -> str:
+    """The heading of a column of intervals."""
+    return t("{level:.0f}% interval", level=100 * level)
 
 
 def _written(value: float) -> str:
@@ -78,15 +85,15 @@ def built_table(own: Law | None, fit: AllocationFit | None, laws: Sequence[Prese
     """What each law would have built with C FLOP, and the loss that the fitted law gives that choice."""
     rows = []
     if own is not None:
-        rows.append(_built("your runs", own, own, C))
+        rows.append(_built(t("your runs"), own, own, C))
     if fit is not None:
         best = fit.optimum(C)
         N, D = float(best.N), float(best.D)
-        rows.append(["your runs", format_quantity(N), format_quantity(D), ratio(D / N), "", ""])
+        rows.append([t("your runs"), format_quantity(N), format_quantity(D), ratio(D / N), "", ""])
     rows += [_built(short_name(law), law.joint, own, C) for law in laws]
-    head = ["", "parameters", "tokens", "tokens per parameter", "loss by its own law"]
+    head = ["", t("parameters"), t("tokens"), t("tokens per parameter"), t("loss by its own law")]
     if own is not None:
-        head += ["loss by your law"]
+        head += [t("loss by your law")]
     _table(head, [row[: len(head)] for row in rows], narrow=True)
 
 
@@ -95,7 +102,7 @@ def _built(name: str, law: Law, own: Law | None, C: float) -> list[str]:
     try:
         best = optimal_for_compute(law, C)
     except ScalingError:
-        return [name, "", "", "", "none that can be built", ""]
+        return [name, "", "", "", t("none that can be built"), ""]
     judged = "" if own is None else format_loss(own.loss(best.N, best.D))
     return [
         name,
@@ -115,10 +122,12 @@ def allocation_table(fits: Sequence[tuple[str, AllocationFit | str]]) -> None:
             rows.append([name, "", "", "", fit])
             continue
         a, pair = fit.exponents["a"], fit.exponent_intervals.get("a")
-        between = "" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
-        rows.append([name, f"{a:.3f}", between, f"{fit.exponents['b']:.3f}", f"{len(fit.used)} of {len(fit.optima)}"])
+        between = "" if pair is None else span(f"{pair[0]:.3f}", f"{pair[1]:.3f}")
+        used = t("{some} of {all}", some=len(fit.used), all=len(fit.optima))
+        rows.append([name, f"{a:.3f}", between, f"{fit.exponents['b']:.3f}", used])
     level = next((fit.level for _, fit in fits if not isinstance(fit, str)), 0.95)
-    _table(["", "a, of N* ~ Cᵃ", f"{100 * level:.0f}% interval", "b, of D* ~ Cᵇ", "optima used"], rows, narrow=True)
+    head = ["", t("a, of N* ~ Cᵃ"), _interval(level), t("b, of D* ~ Cᵇ"), t("optima used")]
+    _table(head, rows, narrow=True)
 
 
 def optima_table(fit: AllocationFit) -> None:
@@ -128,30 +137,38 @@ def optima_table(fit: AllocationFit) -> None:
     for row in some:
         size = "" if row.N is None else format_quantity(row.N)
         if row.interval is not None:
-            size += f" ({format_quantity(row.interval[0])} to {format_quantity(row.interval[1])})"
+            between = span(format_quantity(row.interval[0]), format_quantity(row.interval[1]))
+            size = t("{value} ({span})", value=size, span=between)
         tokens, loss = (
             "" if v is None else write(v) for v, write in ((row.D, format_quantity), (row.loss, format_loss))
         )
         rows.append([format_flops(row.C), str(row.n), size, tokens, loss, row.refused or ""])
-    _table(["budget", "runs", "best parameters", "tokens", "loss", "left out, because"], rows, last_is_text=True)
+    head = [t("budget"), t("runs"), t("best parameters"), t("tokens"), t("loss"), t("left out, because")]
+    _table(head, rows, last_is_text=True)
 
 
 def validation_table(found: Validation) -> None:
     """Errors where the law was not fitted, in percent of the loss, and what the talk promised there."""
     rows = []
     if (out := found.left_out) is not None:
-        rows.append(["each run, by all others", str(len(out.error)), _percent(out.median), _percent(out.worst), "", ""])
+        rows.append(
+            [t("each run, by all others"), str(len(out.error)), _percent(out.median), _percent(out.worst), "", ""]
+        )
     if (top := found.largest) is not None:
-        rows.append(_step("the runs of most compute, by the others", top))
+        rows.append(_step(t("the runs of most compute, by the others"), top))
     by_factor = {step.factor: step for step in found.steps}
     for factor in sorted([*by_factor, *found.missing]):
-        name = f"runs {factor:g}x beyond the largest fitted"
-        rows.append(_step(name, by_factor[factor]) if factor in by_factor else [name, "none", "", "", "", ""])
-    _table(["predicted without being fitted", "runs", "median error", "worst", "in the interval", "promised"], rows)
+        name = t("runs {factor:g}x beyond the largest fitted", factor=factor)
+        rows.append(_step(name, by_factor[factor]) if factor in by_factor else [name, t("none"), "", "", "", ""])
+    head = [t("predicted without being fitted"), t("runs"), t("median error"), t("worst"), t("in the interval")]
+    _table([*head, t("promised")], rows)
 
 
 def _step(name: str, step: Step) -> list[str]:
-    promised = "" if step.promised is None else f"{step.promised:.0%}, {'kept' if step.kept else 'not kept'}"
+    promised = ""
+    if step.promised is not None:
+        share = step.promised
+        promised = t("{share:.0%}, kept", share=share) if step.kept else t("{share:.0%}, not kept", share=share)
     covered = "" if step.covered is None else f"{step.covered:.0%}"
     return [name, str(step.runs), _percent(step.median), _percent(step.worst), covered, promised]
 
@@ -164,17 +181,17 @@ def _table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, narrow: bool = False, last_is_text: bool = False
 ) -> None:
     """A table in the page's style; the last column may be text that wraps."""
-    heads = [f"<th>{html.escape(name)}</th>" for name in head]
+    heads = [f"<th>{said(name)}</th>" for name in head]
     if last_is_text:
-        heads[-1] = f"<th class='sl-word'>{html.escape(head[-1])}</th>"
+        heads[-1] = f"<th class='sl-word'>{said(head[-1])}</th>"
     body = []
     for row in rows:
-        cells = [f"<td>{html.escape(cell)}</td>" for cell in row]
+        cells = [f"<td>{said(cell)}</td>" for cell in row]
         if last_is_text:
-            cells[-1] = f"<td style='text-align:left;white-space:normal'>{html.escape(row[-1])}</td>"
+            cells[-1] = f"<td style='text-align:left;white-space:normal'>{said(row[-1])}</td>"
         body.append(f"<tr>{''.join(cells)}</tr>")
     style = "sl-table sl-narrow" if narrow else "sl-table"
     st.html(
-        f"<div class='sl-scroll'><table class='{style}'><thead><tr>{''.join(heads)}</tr></thead>"
+        f"<div class='sl-scroll' lang='{tongue()}'><table class='{style}'><thead><tr>{''.join(heads)}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )

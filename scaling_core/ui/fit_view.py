@@ -10,6 +10,7 @@ import streamlit as st
 
 from scaling_core.catalog import Preset
 from scaling_core.fit import FitResult
+from scaling_core.language import listed, t
 from scaling_core.laws import PowerLaw, form_of
 from scaling_core.ui.charts import download_figure, show
 from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, nothing_fitted, reading_notes, segments
@@ -56,7 +57,7 @@ MANY = 1_000
 def law_view(source: Source, options: Options, theme: Theme) -> None:
     """The law through the runs: answer, diagnosis, pictures, constants, validation, files."""
     runs = choose(source, options)
-    with st.spinner("Fitting the runs.") if len(runs.taken) > MANY else nullcontext():
+    with st.spinner(t("Fitting the runs.")) if len(runs.taken) > MANY else nullcontext():
         outcome = parametric(runs, options)
     result, shown = outcome.result, outcome.shown
     if result is None or shown is None:
@@ -76,18 +77,21 @@ def law_view(source: Source, options: Options, theme: Theme) -> None:
     laws: Sequence[Preset] = ()
     _left_over(outcome, result, shown, theme)
     if law is not None:
-        band = "The band is the interval of your fit; it widens with every step away from the runs, which are shaded."
+        band = t(
+            "The band is the interval of your fit; it widens with every step away from the runs, which are shaded."
+        )
         laws = best_spent([] if path is None else [path], result.points, C, theme, sentence=band)
-    section("The constants", "Some of them lie on a ridge: one can change if another does. The picture above shows it.")
+    ridge = t("Some of them lie on a ridge: one can change if another does. The picture above shows it.")
+    section(t("The constants"), ridge)
     constants_table(result, laws)
     if (moved := about_counts(result, other_counts(source, options))) is not None:
         note(moved)
     if law is not None:
-        section(f"What each law would have built with {format_flops(C)}")
+        section(t("What each law would have built with {compute}", compute=format_flops(C)))
         built_table(law, None, laws, C)
     _judged(outcome, result)
     reading_notes(source, runs, shown.left_out)
-    section("Keep it", "A saved law is offered on every page; the files are made when they are asked for.")
+    section(t("Keep it"), t("A saved law is offered on every page; the files are made when they are asked for."))
     save_block(source, result)
     files(source, result, "runs.csv", lambda: runs_csv(result, shown))
 
@@ -100,7 +104,7 @@ def _optimum(source: Source, outcome: Outcome, result: Fit) -> tuple[float, Path
     optimum = optimum_of(outcome.key, C, result)
     with right:
         if optimum is None:
-            note("Under these constants no model can be said to be the best for this compute.", kind="warning")
+            note(t("Under these constants no model can be said to be the best for this compute."), kind="warning")
         else:
             interval_figures(optimum_figures(optimum))
     return C, optimum
@@ -115,14 +119,16 @@ def _main(outcome: Outcome, result: Fit, shown: Shown, path: Path | None, optimu
 
     figure = drawn(f"law|{outcome.key}|{at}", theme, make)
     if figure is not None:
-        alt = "Measured losses against compute, the fitted law at several sizes, and the least loss of each compute."
+        alt = t("Measured losses against compute, the fitted law at several sizes, and the least loss of each compute.")
         show(figure, "fit.law", alt=alt, grows=True)
     if isinstance(result.law, PowerLaw):
-        note("Dots are runs. The line is the law with the band of its refits, dashed beyond the largest run.")
+        note(t("Dots are runs. The line is the law with the band of its refits, dashed beyond the largest run."))
     else:
         note(
-            "Dots are runs, darker with size; a thin line is the law at one size. The thick line is the least loss "
-            "that each compute can buy, dashed beyond the largest run; the diamond is the best model for C."
+            t(
+                "Dots are runs, darker with size; a thin line is the law at one size. The thick line is the least "
+                "loss that each compute can buy, dashed beyond the largest run; the diamond is the best model for C."
+            )
         )
     download_figure(make, "fit", "fit.figure")
 
@@ -131,50 +137,51 @@ def _left_over(outcome: Outcome, result: Fit, shown: Shown, theme: Theme) -> Non
     """Residuals, and beside them how far the constants could have been elsewhere."""
     left, right = st.columns(2, gap="medium")
     with left:
-        section("What the law leaves over", "The usual scatter is shaded. A pattern is something the law misses.")
-        names = {"N": "against N", "D": "against D", "C": "against C"}
-        against = cast("Against", segments("Residuals", "fit.against", names))
+        pattern = t("The usual scatter is shaded. A pattern is something the law misses.")
+        section(t("What the law leaves over"), pattern)
+        names = {"N": t("against N"), "D": t("against D"), "C": t("against C")}
+        against = cast("Against", segments(t("Residuals"), "fit.against", names))
         figure = drawn(
             f"residuals|{outcome.key}|{against}", theme, lambda: residual_chart(result, shown, against, theme)
         )
         if figure is not None:
-            show(figure, "fit.residuals", alt="By how many percent each run lies above the law.")
+            show(figure, "fit.residuals", alt=t("By how many percent each run lies above the law."))
     with right:
         _joint(outcome, result, theme)
 
 
 def _joint(outcome: Outcome, result: Fit, theme: Theme) -> None:
     """Two constants together: each refit a point, and the region that holds most of them."""
-    section("Where else it could be", f"Each point is a refit; the outline holds {100 * result.level:.0f}% of them.")
+    held = t("Each point is a refit; the outline holds {level:.0f}% of them.", level=100 * result.level)
+    section(t("Where else it could be"), held)
     pairs = {f"{x}.{y}": (x, y) for x, y in joint_pairs(result)}
     if not pairs:
-        note("There is nothing to show: the constants are held, or there are no refits.")
+        note(t("There is nothing to show: the constants are held, or there are no refits."))
         return
-    names = {key: f"{sign(x)} and {sign(y)}" for key, (x, y) in pairs.items()}
-    x, y = pairs[segments("Constants", f"fit.pair.{form_of(result.law)}", names)]
+    names = {key: listed([sign(x), sign(y)]) for key, (x, y) in pairs.items()}
+    x, y = pairs[segments(t("Constants"), f"fit.pair.{form_of(result.law)}", names)]
     same = [law for law in compared() if form_of(law.law) == form_of(result.law)]
     published = [(short_name(law), law.law.constants[x], law.law.constants[y]) for law in same]
     key = f"joint|{outcome.key}|{x}|{y}|{published}"
     figure = drawn(key, theme, lambda: joint_chart(result, (x, y), published, theme))
     if figure is None:
-        note("The refits agree in these constants, or do not determine them: there is nothing to draw.")
+        note(t("The refits agree in these constants, or do not determine them: there is nothing to draw."))
     else:
-        show(
-            figure, "fit.joint", alt=f"{sign(x)} and {sign(y)} of the refits, with the region that holds most of them."
-        )
+        alt = t("{x} and {y} of the refits, with the region that holds most of them.", x=sign(x), y=sign(y))
+        show(figure, "fit.joint", alt=alt)
 
 
 def _judged(outcome: Outcome, result: Fit) -> None:
     """The validation, worked out when it is opened."""
-    section("Is it right where it was not fitted?")
+    section(t("Is it right where it was not fitted?"))
     if not isinstance(result, FitResult):
-        note("A fit of repeated data is not judged in this way.")
+        note(t("A fit of repeated data is not judged in this way."))
         return
-    block = st.expander("Refit parts of the runs, predict the rest", key="fit.judge", on_change="rerun")
+    block = st.expander(t("Refit parts of the runs, predict the rest"), key="fit.judge", on_change="rerun")
     with block:
         if not block.open:
             return
-        with st.spinner("Refitting parts of the runs."):
+        with st.spinner(t("Refitting parts of the runs.")):
             found = validated(outcome.key, result)
         if isinstance(found, str):
             note(found, kind="error")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import streamlit as st
@@ -10,23 +9,23 @@ import streamlit as st
 from scaling_core.fit import AllocationFit, RunPoints
 from scaling_core.fit.diagnosis import extrapolation_note
 from scaling_core.fit.validation import Validation
+from scaling_core.language import listed, retold, t, tn, together
 from scaling_core.laws import AnyLaw, GadreLaw, KaplanJointLaw, MuennighoffLaw, PowerLaw
-from scaling_core.ui.fit_controls import INTERVAL_NAMES, OBJECTIVE_NAMES
-from scaling_core.ui.fit_source import COUNTS, PLANTED, Source
+from scaling_core.ui.fit_controls import objective_names
+from scaling_core.ui.fit_source import PLANTED, Source, count_name
 from scaling_core.ui.fit_work import Chosen, Options
+from scaling_core.ui.page import said, tongue
 from scaling_core.ui.talk import formula
-from scaling_core.ui.words import listed, ratio
+from scaling_core.ui.words import ratio
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
-from scaling_core.viz.fit_path import Path
+from scaling_core.viz.fit_path import Path, Quantity
 from scaling_core.viz.fit_runs import Fit
 
-QUESTION = "What law do these runs follow?"
-WAYS = {
-    "pairs": "runs drawn again",
-    "cluster": "whole groups drawn again",
-    "residual": "residuals drawn again",
-}
+
+def question() -> str:
+    """What the page asks."""
+    return t("What law do these runs follow?")
 
 
 def number(x: float) -> str:
@@ -53,79 +52,111 @@ def law_text(law: AnyLaw) -> str:
         f"L = {number(base.E)} + {number(base.A)}/N{prime}^{base.alpha:.3f} + {number(base.B)}/D{prime}^{base.beta:.3f}"
     )
     if isinstance(law, MuennighoffLaw):
-        text += f" with R_D* = {number(law.R_D_star)}, R_N* = {number(law.R_N_star)}"
+        R_D, R_N = number(law.R_D_star), number(law.R_N_star)
+        return t("{law} with R_D* = {R_D}, R_N* = {R_N}", law=text, R_D=R_D, R_N=R_N)
     return text
 
 
 def opening(sentence: str, detail: str, line: str = "") -> None:
     """The page's opening, as `ui.page.answer` sets it, with exponents raised and indices lowered in the answer."""
-    safe = html.escape(line, quote=True)
     st.html(
-        f"<div class='sl-answer'><p class='sl-question'>{html.escape(QUESTION)}</p>"
+        f"<div class='sl-answer' lang='{tongue()}'><p class='sl-question'>{said(question())}</p>"
         f"<h1 class='sl-sentence'>{formula(sentence)}</h1>"
         f"<p class='sl-detail'>{formula(detail)}</p>"
-        + (f"<p class='sl-line' title='{safe}'>{safe}</p>" if line else "")
+        + (f"<p class='sl-line' title='{said(line)}'>{said(line)}</p>" if line else "")
         + "</div>"
     )
 
 
 def about_source(source: Source) -> str:
     """That the runs are simulated, where they are, before anything is said of them."""
-    return "These runs are simulated: no model was trained. " if source.simulated else ""
+    return t("These runs are simulated: no model was trained.") if source.simulated else ""
 
 
 def named_source(source: Source) -> str:
     """Where the runs are from, for small print."""
     if not source.simulated:
-        return f"Runs: {source.name}."
-    return (
-        f"Runs: {source.name}, with {100 * PLANTED.noise:g}% noise, {PLANTED.n_sizes} sizes by {PLANTED.n_horizons} "
-        "horizons."
+        return t("Runs: {name}.", name=source.name)
+    return t(
+        "Runs: {name}, with {noise:g}% noise, {sizes} sizes by {horizons} horizons.",
+        name=source.name,
+        noise=100 * PLANTED.noise,
+        sizes=PLANTED.n_sizes,
+        horizons=PLANTED.n_horizons,
     )
 
 
 def fitted_sentence(source: Source, result: Fit) -> str:
     """The law and the number of its runs."""
-    simulated = "simulated " if source.simulated else ""
-    return f"{law_text(result.law)}, from {result.n} {simulated}runs."
+    law, n = law_text(result.law), result.n
+    if source.simulated:
+        return t("{law}, from {n} simulated runs.", law=law, n=n)
+    return t("{law}, from {n} runs.", law=law, n=n)
 
 
 def fitted_detail(source: Source, result: Fit) -> str:
     """How the optimum grows; for a law in one variable, how far the runs scatter about it."""
-    text = about_source(source)
     if result.exponents:
-        a, b = result.exponents["a"], result.exponents["b"]
-        text += f"The best size grows as C^{a:.3f}{_range(result.exponent_intervals.get('a'), 3)}, "
-        text += f"the best tokens as C^{b:.3f}{_range(result.exponent_intervals.get('b'), 3)}."
-        return text
-    return f"{text}The runs scatter by {_scatter(result)} about the law."
+        size, tokens = (_power(result.exponents[name], result.exponent_intervals.get(name)) for name in ("a", "b"))
+        found = t("The best size grows as {size}, the best tokens as {tokens}.", size=size, tokens=tokens)
+    else:
+        found = t("The runs scatter by {scatter} about the law.", scatter=_scatter(result))
+    return together(about_source(source), found)
 
 
 def _scatter(result: Fit) -> str:
     """The residual standard deviation, in percent of the loss or in the loss."""
     if result.objective == "ls":
         return f"{result.scale:.2g} nats"
-    return f"{100 * result.scale:.2g}%" if result.scale >= 1e-5 else "less than 0.001%"
+    return f"{100 * result.scale:.2g}%" if result.scale >= 1e-5 else t("less than 0.001%")
 
 
-def _range(pair: tuple[float, float] | None, digits: int) -> str:
-    return "" if pair is None else f" ({pair[0]:.{digits}f} to {pair[1]:.{digits}f})"
+def _power(exponent: float, pair: tuple[float, float] | None) -> str:
+    """A power of C, with the interval of its exponent where there is one."""
+    power = f"C^{exponent:.3f}"
+    return power if pair is None else t("{value} ({span})", value=power, span=span(f"{pair[0]:.3f}", f"{pair[1]:.3f}"))
+
+
+def span(low: str, high: str) -> str:
+    """An interval by its ends, as written."""
+    return t("{low} to {high}", low=low, high=high)
 
 
 def fitted_line(source: Source, result: Fit, options: Options) -> str:
     """Small print: what was minimised, how the intervals came about, how N is counted."""
-    how = OBJECTIVE_NAMES[result.objective]
+    how = objective_names()[result.objective]
     if result.delta is not None and result.objective == "huber-log":
-        how += f", δ = {result.delta:g}"
+        how = t("{objective}, δ = {delta:g}", objective=how, delta=result.delta)
     if options.weights == "se":
-        how += ", weighed by standard errors"
+        how = t("{objective}, weighed by standard errors", objective=how)
+    parts: list[str] = [how]
     if result.replicates is not None:
-        way = WAYS.get(result.resampling or "", "")
-        how += f"; {100 * result.level:.0f}% intervals from {len(result.replicates):,} refits, {way}"
-        how += f", {INTERVAL_NAMES[result.interval_method].lower()}"
-    count = source.table.count
-    counted = f"; N counts {COUNTS.get(count, count)}" if count and count != "params" else ""
-    return f"{named_source(source)} {how}; runs scatter by {_scatter(result)}{counted}."
+        ends = t("plain percentiles")
+        if result.interval_method == "bias-corrected":
+            ends = t("bias-corrected percentiles")
+        way = _way(result.resampling, t("runs drawn again"), t("whole groups drawn again"), t("residuals drawn again"))
+        parts.append(_refits(result.level, len(result.replicates), way, ends))
+    parts.append(t("runs scatter by {scatter}", scatter=_scatter(result)))
+    if (count := source.table.count) and count != "params":
+        parts.append(t("N counts {count}", count=count_name(count)))
+    return together(named_source(source), _clauses(parts))
+
+
+def _way(resampling: str | None, pairs: str, cluster: str, residual: str) -> str:
+    """What was drawn again for the refits."""
+    return {"pairs": pairs, "cluster": cluster}.get(resampling or "", residual)
+
+
+def _refits(level: float, n: int, way: str, ends: str) -> str:
+    return t("{level:.0f}% intervals from {n:,} refits, {way}, {ends}", level=100 * level, n=n, way=way, ends=ends)
+
+
+def _clauses(parts: Sequence[str]) -> str:
+    """Clauses as one sentence."""
+    told = parts[0]
+    for part in parts[1:]:
+        told = t("{some}; {another}", some=told, another=part)
+    return t("{clauses}.", clauses=told)
 
 
 def before_numbers(result: Fit, optimum: Path | None) -> list[str]:
@@ -139,24 +170,32 @@ def before_numbers(result: Fit, optimum: Path | None) -> list[str]:
 
 def about_rows(source: Source, runs: Chosen, left_out: RunPoints | None) -> list[str]:
     """How the table was read, and which runs are not fitted."""
-    table, said = source.table, list(source.table.notes)
-    if table.skipped_count:
-        first = " ".join(f"{reason[0].upper()}{reason[1:]}" for _, reason in table.skipped[:3])
-        more = f" And {table.skipped_count - 3} more." if table.skipped_count > 3 else ""
-        rows = "1 row was" if table.skipped_count == 1 else f"{table.skipped_count} rows were"
-        said.insert(0, f"{rows} left out, since they cannot be read. {first}{more}")
+    table, notes = source.table, list(source.table.notes)
+    if (n := table.skipped_count) > 0:
+        rows = tn(
+            "{n} row was left out, since they cannot be read.", "{n} rows were left out, since they cannot be read.", n
+        )
+        reasons = [retold(reason) for _, reason in table.skipped[:3]]
+        more = t("And {n} more.", n=n - 3) if n > 3 else ""
+        notes.insert(0, together(rows, *(f"{text[0].upper()}{text[1:]}" for text in reasons), more))
     if source.of_lab:
-        said.append(
-            "A token of the lab is a byte, or one of a vocabulary of its text: its losses cannot be set beside those "
-            "of published laws, the exponents of its optimum can."
+        notes.append(
+            t(
+                "A token of the lab is a byte, or one of a vocabulary of its text: its losses cannot be set beside "
+                "those of published laws, the exponents of its optimum can."
+            )
         )
     if runs.cut:
-        said.append(f"{runs.cut} {'run lies' if runs.cut == 1 else 'runs lie'} outside your cuts.")
+        notes.append(tn("{n} run lies outside your cuts.", "{n} runs lie outside your cuts.", runs.cut))
     if left_out is not None:
         names = list(left_out.label or ())
-        shown = listed(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        said.append(f"Left out as far off: {shown}.")
-    return said
+        shown, rest = listed(names[:6]), len(names) - 6
+        notes.append(
+            t("Left out as far off: {names} and {n} more.", names=shown, n=rest)
+            if rest > 0
+            else t("Left out as far off: {names}.", names=shown)
+        )
+    return notes
 
 
 def about_counts(result: Fit, others: dict[str, Fit]) -> str | None:
@@ -164,25 +203,31 @@ def about_counts(result: Fit, others: dict[str, Fit]) -> str | None:
     if "a" not in result.exponents or not others:
         return None
     moved = [
-        f"{COUNTS.get(count, count)}, a is {fit.exponents['a']:.3f}"
+        t("counted {count}, a is {a:.3f}", count=count_name(count), a=fit.exponents["a"])
         for count, fit in others.items()
         if "a" in fit.exponents
     ]
-    return f"The count moves the exponent: here a is {result.exponents['a']:.3f}; counted {'; '.join(moved)}."
+    here = t("The count moves the exponent: here a is {a:.3f}", a=result.exponents["a"])
+    return _clauses([here, *moved])
 
 
 def optimum_figures(optimum: Path) -> list[tuple[str, str, str]]:
     """The best model of a budget as large numbers (label, value, interval beneath)."""
+    labels: tuple[tuple[str, Quantity], ...] = (
+        (t("best parameters"), "N"),
+        (t("on tokens"), "D"),
+        (t("tokens per parameter"), "ratio"),
+    )
     figures = []
-    for label, quantity in (("best parameters", "N"), ("on tokens", "D"), ("tokens per parameter", "ratio")):
-        value, low, high = (float(end[0]) for end in optimum.of(quantity))  # type: ignore[arg-type]  # one of its literals
+    for label, quantity in labels:
+        value, low, high = (float(end[0]) for end in optimum.of(quantity))
         write = ratio if quantity == "ratio" else format_quantity
-        figures.append((label, write(value), "" if low == high else f"{write(low)} to {write(high)}"))
+        figures.append((label, write(value), "" if low == high else span(write(low), write(high))))
     if optimum.loss is not None:
         loss = float(optimum.loss[0])
         ends = [loss if end is None else float(end[0]) for end in (optimum.loss_low, optimum.loss_high)]
-        between = "" if ends[0] == ends[1] else f"{format_loss(ends[0])} to {format_loss(ends[1])}"
-        figures.append(("loss, nats per token", format_loss(loss), between))
+        between = "" if ends[0] == ends[1] else span(format_loss(ends[0]), format_loss(ends[1]))
+        figures.append((t("loss, nats per token"), format_loss(loss), between))
     return figures
 
 
@@ -198,48 +243,54 @@ def styles() -> str:
 def caution(sentences: Sequence[str]) -> None:
     """What must not be overlooked, one sentence below the other."""
     if sentences:
-        st.html("".join(f"<p class='sl-note sl-warning sl-gap'>{html.escape(one)}</p>" for one in sentences))
+        st.html("".join(f"<p class='sl-note sl-warning sl-gap' lang='{tongue()}'>{said(one)}</p>" for one in sentences))
 
 
 def interval_figures(rows: Sequence[tuple[str, str, str]]) -> None:
     """A row of large numbers, each under its label and above its interval."""
     blocks = "".join(
-        f"<div class='sl-figure'><div class='sl-label'>{html.escape(label)}</div>"
-        f"<div class='sl-value'>{html.escape(value)}</div>"
-        f"<div class='sl-label'>{html.escape(small) or '&nbsp;'}</div></div>"
+        f"<div class='sl-figure'><div class='sl-label'>{said(label)}</div>"
+        f"<div class='sl-value'>{said(value)}</div>"
+        f"<div class='sl-label'>{said(small) or '&nbsp;'}</div></div>"
         for label, value, small in rows
     )
-    st.html(f"<div class='sl-figures'>{blocks}</div>")
+    st.html(f"<div class='sl-figures' lang='{tongue()}'>{blocks}</div>")
 
 
 def allocation_sentence(fit: AllocationFit, source: Source) -> str:
     """How size and tokens grow with compute, and on how many optima that rests."""
     a, b = fit.exponents["a"], fit.exponents["b"]
-    simulated = "simulated " if source.simulated else ""
+    grow = t("N* grows as C^{a:.3f} and D* as C^{b:.3f}", a=a, b=b)
     if fit.approach == "isoflop":
-        return f"N* grows as C^{a:.3f} and D* as C^{b:.3f}, from {len(fit.used)} budgets of {simulated}runs."
-    runs = simulated or "training "
-    return f"N* grows as C^{a:.3f} and D* as C^{b:.3f}, from the envelope of {fit.n} {runs}runs."
+        if source.simulated:
+            return t("{grow}, from {n} budgets of simulated runs.", grow=grow, n=len(fit.used))
+        return t("{grow}, from {n} budgets of runs.", grow=grow, n=len(fit.used))
+    if source.simulated:
+        return t("{grow}, from the envelope of {n} simulated runs.", grow=grow, n=fit.n)
+    return t("{grow}, from the envelope of {n} training runs.", grow=grow, n=fit.n)
 
 
 def allocation_detail(source: Source, fit: AllocationFit) -> str:
     """The interval of the exponent, and what it rests on."""
-    text = about_source(source)
+    lies = ""
     if (pair := fit.exponent_intervals.get("a")) is not None:
-        text += f"The exponent of N* lies between {pair[0]:.3f} and {pair[1]:.3f}. "
-    return f"{text}The loss itself is not described: this says how to spend compute, not what it buys."
+        lies = t("The exponent of N* lies between {low:.3f} and {high:.3f}.", low=pair[0], high=pair[1])
+    silent = t("The loss itself is not described: this says how to spend compute, not what it buys.")
+    return together(about_source(source), lies, silent)
 
 
 def allocation_line(source: Source, fit: AllocationFit) -> str:
     """Small print: how the minima were found, and how the interval came about."""
-    how = {"profile": "Minima by profiles", "parabola": "Minima by parabolas", "interpolate": "Minima by splines"}
-    line = how.get(fit.method, "Lower envelope of the training curves")
+    how = {
+        "profile": t("Minima by profiles"),
+        "parabola": t("Minima by parabolas"),
+        "interpolate": t("Minima by splines"),
+    }
+    parts: list[str] = [how.get(fit.method, t("Lower envelope of the training curves"))]
     if fit.replicates is not None:
-        way = {"pairs": "sizes drawn again", "cluster": "runs drawn again"}.get(
-            fit.resampling or "", "noise drawn again"
-        )
-        line += f"; {100 * fit.level:.0f}% intervals from {len(fit.replicates):,} refits, {way}, plain percentiles"
-    return f"{named_source(source)} {line}."
+        way = _way(fit.resampling, t("sizes drawn again"), t("runs drawn again"), t("noise drawn again"))
+        parts.append(_refits(fit.level, len(fit.replicates), way, t("plain percentiles")))
+    return together(named_source(source), _clauses(parts))
 
 
 def validation_sentence(found: Validation) -> str:
@@ -248,16 +299,24 @@ def validation_sentence(found: Validation) -> str:
     if not judged:
         reach = max((step.factor for step in found.steps), default=None)
         if reach is None:
-            return "These runs do not reach far enough in compute to cut them and predict the rest."
-        return f"These runs allow steps of up to {reach:g}x in compute; the talk's promises begin at 10x."
-    kept = [f"{step.factor:g}x" for step in judged if step.kept]
-    broken = [f"{step.factor:g}x" for step in judged if not step.kept]
-    text = "The talk promises the loss within 5% at 10x the compute, 10% at 100x, 20% at 350x. "
-    if kept:
-        text += f"With these runs that is kept at {listed(kept)}"
-        text += f" and not kept at {listed(broken)}." if broken else "."
+            return t("These runs do not reach far enough in compute to cut them and predict the rest.")
+        return t(
+            "These runs allow steps of up to {reach:g}x in compute; the talk's promises begin at 10x.", reach=reach
+        )
+    kept = _factors([step.factor for step in judged if step.kept])
+    broken = _factors([step.factor for step in judged if not step.kept])
+    promise = t("The talk promises the loss within 5% at 10x the compute, 10% at 100x, 20% at 350x.")
+    if not broken:
+        verdict = t("With these runs that is kept at {kept}.", kept=kept)
+    elif not kept:
+        verdict = t("With these runs that is not kept at {broken}.", broken=broken)
     else:
-        text += f"With these runs that is not kept at {listed(broken)}."
-    if found.missing:
-        text += f" {listed([f'{factor:g}x' for factor in found.missing])}: out of their reach."
-    return text
+        verdict = t("With these runs that is kept at {kept} and not kept at {broken}.", kept=kept, broken=broken)
+    if not found.missing:
+        return together(promise, verdict)
+    return together(promise, verdict, t("{factors}: out of their reach.", factors=_factors(found.missing)))
+
+
+def _factors(factors: Sequence[float]) -> str:
+    """Factors of compute as a sentence lists them; nothing for none."""
+    return listed([t("{factor:g}x", factor=factor) for factor in factors])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from scaling_core.errors import InputError
+from scaling_core.language import t, together
 from scaling_core.ui.page import note
 from scaling_core.units import parse_quantity
 
@@ -44,7 +45,8 @@ def checked_text(
         value = parse(text or "")
     except InputError as error:
         value = st.session_state.get(good) or parse(default)
-        note(f"{error} Still showing {_shown(st.session_state.get(f'{good}.text', default))}.", kind="error")
+        shown = _shown(st.session_state.get(f"{good}.text", default))
+        note(together(str(error), t("Still showing {shown}.", shown=shown)), kind="error")
     else:
         st.session_state[good] = value
         st.session_state[f"{good}.text"] = text
@@ -94,7 +96,7 @@ def integer_input(label: str, key: str, default: int, *, minimum: int, maximum: 
     """A field for a whole number between two bounds, both allowed."""
 
     def parse(text: str) -> float:
-        allowed = f"it must be a whole number from {minimum} to {maximum}"
+        allowed = t("it must be a whole number from {least} to {most}", least=minimum, most=maximum)
         try:
             value = int(text.strip().replace(",", ""))
         except ValueError:
@@ -117,7 +119,8 @@ def bounded(field: str, minimum: float, maximum: float) -> Callable[[str], float
     """A parser for a plain number in [minimum, maximum]; quantities such as 64T are read too. Raises InputError."""
 
     def parse(text: str) -> float:
-        allowed = f"it must be a number from {minimum:g} to {maximum:g}".replace("e+", "e")
+        least, most = (f"{end:g}".replace("e+", "e") for end in (minimum, maximum))
+        allowed = t("it must be a number from {least} to {most}", least=least, most=most)
         try:
             value = float(text) if minimum <= 0 and _is_zero(text) else parse_quantity(text, field=field)
         except InputError:
@@ -137,4 +140,4 @@ def _is_zero(text: str) -> bool:
 
 
 def _shown(text: object) -> str:
-    return str(text).strip() or "the default"
+    return str(text).strip() or t("the default")

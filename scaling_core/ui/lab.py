@@ -8,12 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from scaling_core.errors import StoreError
-from scaling_core.lab.report import score_rows
+from scaling_core.language import retold, t
 from scaling_core.runs import place
 from scaling_core.runs.liveness import ShownState, shown_state
 from scaling_core.runs.rows import SweepRow
 from scaling_core.runs.scoring import predictions_score
-from scaling_core.ui import lab_data, lab_html, lab_words
+from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_plan import FLASH, new_ladder
 from scaling_core.ui.lab_sweep import preview, recorded_view, sweep_view
 from scaling_core.ui.page import answer, escape_markdown, section
@@ -33,7 +33,7 @@ def lab_page(theme: Theme) -> None:
     try:
         rows = lab_data.sweeps(home)
     except StoreError as error:
-        answer("Run on my Mac", "The record of what was trained here cannot be opened.")
+        answer(t("Run on my Mac"), t("The record of what was trained here cannot be opened."))
         st.error(escape_markdown(str(error)))
         return
     states = {row.id: shown_state(row, home) for row in rows}
@@ -42,7 +42,7 @@ def lab_page(theme: Theme) -> None:
     if rows or example is not None:
         _chooser(rows, shown, example=example is not None)
     if (sentence := st.session_state.pop(FLASH, None)) is not None:
-        st.warning(escape_markdown(sentence))
+        st.warning(escape_markdown(retold(sentence)))
     if shown == EXAMPLE:
         recorded_view(theme, home)
         return
@@ -63,7 +63,7 @@ def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
     if named == NEW or named in states or (named == EXAMPLE and lab_data.recorded() is not None):
         return str(named)
     if named is not None:
-        st.session_state[FLASH] = f"There is no ladder {named[:60]!r} here; it may have been deleted."
+        st.session_state[FLASH] = t("There is no ladder {name!r} here; it may have been deleted.", name=named[:60])
         del st.query_params["sweep"]
     running = next((row.id for row in rows if states[row.id] == "running"), None)
     if running is not None:
@@ -73,15 +73,18 @@ def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
 
 
 def _chooser(rows: Sequence[SweepRow], shown: str, *, example: bool) -> None:
-    """A new ladder, or any of the past. Names never change, since the browser keeps the chosen one by its name."""
-    names = {NEW: "New ladder", **lab_words.sweep_names(rows)}
+    """A new ladder, or any of the past.
+
+    Within a language names never change, since the browser keeps the chosen one by its name.
+    """
+    names: dict[str, str] = {NEW: t("New ladder"), **lab_words.sweep_names(rows)}
     if example:
-        names[EXAMPLE] = "Example, recorded"
+        names[EXAMPLE] = t("Example, recorded")
     if st.session_state.get(_PICK) != shown:
         st.session_state[_PICK] = shown
     with st.container(key="lab-chooser"):
         st.selectbox(
-            "Ladder", list(names), format_func=lambda key: names.get(key, key), key=_PICK, on_change=_chosen,
+            t("Ladder"), list(names), format_func=lambda key: names.get(key, key), key=_PICK, on_change=_chosen,
             args=(frozenset(names),), label_visibility="collapsed",
         )  # fmt: skip
 
@@ -94,13 +97,13 @@ def _chosen(known: frozenset[str]) -> None:
 
 def _history(home: Path, rows: Sequence[SweepRow], states: dict[str, ShownState]) -> None:
     """What was trained here before, with what became of each prediction."""
-    section("Trained on this machine")
+    section(t("Trained on this machine"))
     for row in rows[:_HISTORY]:
         seen = lab_data.past(home, row.id)
         name, result, button = st.columns([5, 6, 2], vertical_alignment="center")
         name.markdown(f"**{escape_markdown(lab_words.sweep_name(row))}**")
         result.markdown(escape_markdown(lab_words.outcome(states[row.id], *seen)))
-        if button.button("Open", key=f"lab.open.{row.id}", width="stretch"):
+        if button.button(t("Open"), key=f"lab.open.{row.id}", width="stretch"):
             st.query_params["sweep"] = row.id
             st.rerun()
 
@@ -110,6 +113,5 @@ def _score(home: Path) -> None:
     found = predictions_score(home)
     if not found.total.n:
         return
-    section("How far predictions can be trusted here", found.sentence)
-    header, *rows = score_rows(found)
-    st.html(lab_html.table(header, rows, marked=[False] * len(rows)))
+    section(t("How far predictions can be trusted here"), found.sentence)
+    st.html(lab_html.table(lab_rows.score_columns(), lab_rows.score_rows(found)))

@@ -14,6 +14,7 @@ from scaling_core.errors import FitError
 from scaling_core.fit import AllocationFit, FitResult
 from scaling_core.fit.diagnosis import outliers
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs import results
 from scaling_core.runs.noise import seed_noise
 from scaling_core.runs.rows import RunRow
@@ -30,8 +31,8 @@ from scaling_core.viz.figure import Figure
 from scaling_core.viz.fit_detail import Against, residual_chart
 from scaling_core.viz.fit_runs import Shown
 from scaling_core.viz.lab_curves import (
-    ALONG,
     Along,
+    along_names,
     collapse_chart,
     collapse_frame,
     collapse_spread,
@@ -39,7 +40,7 @@ from scaling_core.viz.lab_curves import (
     curves_chart,
 )
 from scaling_core.viz.lab_rates import bowl_chart, rate_chart
-from scaling_core.viz.lab_speed import TITLES, Measure, speed_chart, speed_frame, speed_summary
+from scaling_core.viz.lab_speed import Measure, measure_names, speed_chart, speed_frame, speed_summary
 from scaling_core.viz.theme import Theme
 
 View = Callable[[Theme, Path, Snapshot, Fitted], None]
@@ -49,9 +50,10 @@ CHOICE = "lab.closer"
 def closer(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
     """The section with its choice; only what is chosen is worked out, and while a ladder trains nothing unasked."""
     views = _views(seen)
-    section("Look closer")
+    section(t("Look closer"))
     chosen = st.segmented_control(
-        "Look closer", list(views), default=None if seen.status.state == "running" else next(iter(views)), key=CHOICE,
+        t("Look closer"), list(views), key=CHOICE,
+        default=None if seen.status.state == "running" else next(iter(views)),
         format_func=lambda name: views[name][0] if name in views else str(name), label_visibility="collapsed",
     )  # fmt: skip
     if chosen in views:
@@ -60,19 +62,19 @@ def closer(theme: Theme, home: Path, seen: Snapshot, fit: Fitted) -> None:
 
 def _views(seen: Snapshot) -> dict[str, tuple[str, View]]:
     """Name and function of each picture; a sweep of rates has its bowls, and no law to look at."""
-    curves: dict[str, tuple[str, View]] = {"curves": ("Curves", _curves)}
+    curves: dict[str, tuple[str, View]] = {"curves": (t("Curves"), _curves)}
     rest: dict[str, tuple[str, View]] = {
-        "speed": ("Speed and memory", _speed),
-        "settings": ("Each run's settings", settings_view),
+        "speed": (t("Speed and memory"), _speed),
+        "settings": (t("Each run's settings"), settings_view),
     }
     if seen.row.plan.spec.tunes:
-        return {"rates": ("Best rate", _rates), **curves, **rest}
+        return {"rates": (t("Best rate"), _rates), **curves, **rest}
     law: dict[str, tuple[str, View]] = {
-        "counting": ("What N counts", counting_view),
-        "residuals": ("Residuals", _residuals),
-        "collapse": ("Collapse", _collapse),
+        "counting": (t("What N counts"), counting_view),
+        "residuals": (t("Residuals"), _residuals),
+        "collapse": (t("Collapse"), _collapse),
     }
-    return {**curves, **law, **rest, "compare": ("Compare ladders", compare_view)}
+    return {**curves, **law, **rest, "compare": (t("Compare ladders"), compare_view)}
 
 
 def stage(seen: Snapshot, fit: FitResult | None) -> str:
@@ -95,8 +97,9 @@ def picture(key: str, theme: Theme, make: Callable[[], Figure], *, name: str, al
 def _curves(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     """Every track along steps, tokens or compute; over compute, what each compute buys at best."""
     plan, runs, fit = seen.row.plan, seen.status.runs, None if seen.row.plan.spec.tunes else found.law
-    names: dict[str, str] = {key: value[0] for key, value in ALONG.items()}
-    along = cast("Along", segments("Along", "lab.along", names))
+    words = along_names()
+    names: dict[str, str] = {key: value[0] for key, value in words.items()}
+    along = cast("Along", segments(t("Along"), "lab.along", names))
     envelope: AllocationFit | str | None = None
     if along == "compute" and not plan.spec.tunes:
         envelope = _envelope(stage(seen, None), runs)
@@ -108,7 +111,7 @@ def _curves(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: curves_chart(plan, seen.curves, runs, theme, along=along, fit=fit, envelope=least),
         name=f"curves-{along}",
-        alt=f"Loss of every run along {names[along].lower()}, falling; marks are measured cooled ends.",
+        alt=t("Loss of every run along {along}, falling; marks are measured cooled ends.", along=words[along][2]),
     )
     if along == "compute" and (said := lab_words_closer.frontier_sentence(fit, envelope)):
         note(said)
@@ -125,8 +128,8 @@ def _residuals(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     if fit is None:
         note(found.reason)
         return
-    names = {"N": "against N", "D": "against D", "C": "against C"}
-    against = cast("Against", segments("Residuals", "lab.residuals", names))
+    names = {"N": t("against N"), "D": t("against D"), "C": t("against C")}
+    against = cast("Against", segments(t("Residuals"), "lab.residuals", names))
     runs = seen.status.runs
     noise = noise_percent(runs)
     note(lab_words_closer.residual_sentence(fit, noise))
@@ -141,7 +144,7 @@ def _residuals(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: residual_chart(fit, shown, against, theme, noise=noise),
         name=f"residuals-{against}",
-        alt="By how many percent each run lies above the law, with the band of the noise.",
+        alt=t("By how many percent each run lies above the law, with the band of the noise."),
     )
 
 
@@ -174,7 +177,9 @@ def _collapse(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: collapse_chart(plan, frame, theme),
         name="collapse",
-        alt="Learning curves of all sizes from the floor, in units of their own ends; where they agree they are one.",
+        alt=t(
+            "Learning curves of all sizes from the floor, in units of their own ends; where they agree they are one."
+        ),
     )
 
 
@@ -190,27 +195,29 @@ def _speed(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     key = stage(seen, None)
     frame, summary = _speeds(key, plan, seen.curves)
     if frame.empty:
-        note("Nothing has been trained yet.")
+        note(t("Nothing has been trained yet."))
         return
-    names = {"tokens_per_second": "Tokens / s", "flops_per_second": "FLOP / s"}
-    measure = cast("Measure", segments("Speed", "lab.speed", names))
+    names = {"tokens_per_second": t("Tokens / s"), "flops_per_second": "FLOP / s"}
+    measure = cast("Measure", segments(t("Speed"), "lab.speed", names))
     note(
-        "Sizes one after the other along the time spent in training, without pauses; memory is that of the process "
-        "that trains, as the system or the device counts it."
+        t(
+            "Sizes one after the other along the time spent in training, without pauses; memory is that of the process "
+            "that trains, as the system or the device counts it."
+        )
     )
     left, right = st.columns(2, gap="large")
     with left:
         picture(
             f"{key}|{measure}", theme, lambda: speed_chart(plan, frame, measure, theme), name=f"speed-{measure}",
-            alt=f"{TITLES[measure]} along the time in training, by size.",
+            alt=t("{measure} along the time in training, by size.", measure=measure_names()[measure][0]),
         )  # fmt: skip
     with right:
         picture(
             key, theme, lambda: speed_chart(plan, frame, "memory_bytes", theme), name="memory",
-            alt="Memory along the time in training, by size.",
+            alt=t("Memory along the time in training, by size."),
         )  # fmt: skip
     rows = lab_words_closer.speed_rows(plan, summary)
-    st.html(lab_html.table(lab_words_closer.SPEED_COLUMNS, rows))
+    st.html(lab_html.table(lab_words_closer.speed_columns(), rows))
 
 
 def _rates(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
@@ -218,7 +225,7 @@ def _rates(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     plan = seen.row.plan
     bowls = rate_bowls(plan, seen.status.runs)
     if not bowls:
-        note("A bowl needs two measured rates of one size: none has them yet.")
+        note(t("A bowl needs two measured rates of one size: none has them yet."))
         return
     try:
         law, reason = rate_law(bowls), ""
@@ -232,11 +239,11 @@ def _rates(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     with left:
         picture(
             key, theme, lambda: bowl_chart(plan, bowls, theme), name="rate-bowls",
-            alt="Loss above the least of each size over the peak rate: a bowl for each size.",
+            alt=t("Loss above the least of each size over the peak rate: a bowl for each size."),
         )  # fmt: skip
     with right:
         picture(
             key, theme, lambda: rate_chart(plan, bowls, law, theme), name="best-rates",
-            alt="The best rate of each size over its parameters, with the law through them.",
+            alt=t("The best rate of each size over its parameters, with the law through them."),
         )  # fmt: skip
-    st.html(lab_html.table(lab_words_closer.BOWL_COLUMNS, lab_words_closer.bowl_rows(plan, bowls)))
+    st.html(lab_html.table(lab_words_closer.bowl_columns(), lab_words_closer.bowl_rows(plan, bowls)))

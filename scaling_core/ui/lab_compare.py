@@ -11,12 +11,13 @@ import streamlit as st
 
 from scaling_core.fit import FitResult
 from scaling_core.lab.spec import BYTES_VOCAB
+from scaling_core.language import t, together
 from scaling_core.runs import results
 from scaling_core.runs.rows import SweepRow
 from scaling_core.ui import lab_data, lab_html, lab_words
 from scaling_core.ui.charts import download_figure, show
 from scaling_core.ui.fit_pieces import drawn
-from scaling_core.ui.lab_counting import COLUMNS, constant_row
+from scaling_core.ui.lab_counting import constant_columns, constant_row
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.page import note
 from scaling_core.units import format_quantity
@@ -26,8 +27,6 @@ from scaling_core.viz.theme import Theme
 
 MOST = 2
 """Other ladders beside the one that is looked at."""
-NAMES = {"shapes": "sizes", "seeds": "seeds a size", "rate_factors": "factors on the rate", "rules": "version of rules"}
-"""Fields of a specification whose names a reader would not know."""
 
 
 def compare_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
@@ -36,16 +35,16 @@ def compare_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> Non
     names = lab_words.sweep_names(rows)
     others = [row.id for row in rows if row.state == "finished" and row.id != seen.row.id and not row.plan.spec.tunes]
     if not others:
-        note("There is no other finished ladder on this machine: train a second one, on another text say.")
+        note(t("There is no other finished ladder on this machine: train a second one, on another text say."))
         return
     chosen = st.multiselect(
-        "Compare with", others, format_func=lambda id: names.get(id, id), key="lab.compare", max_selections=MOST,
-        placeholder="Choose one or two other finished ladders", label_visibility="collapsed",
+        t("Compare with"), others, format_func=lambda id: names.get(id, id), key="lab.compare", max_selections=MOST,
+        placeholder=t("Choose one or two other finished ladders"), label_visibility="collapsed",
     )  # fmt: skip
     picked = [row for id in chosen for row in rows if row.id == id]
     sweeps = [seen.row, *picked]
     measured = [list(seen.status.runs), *(lab_data.past(home, row.id)[0] for row in picked)]
-    with st.spinner("Fitting the law of each ladder."):
+    with st.spinner(t("Fitting the law of each ladder.")):
         fits = [lab_data.fit_now(runs, "with_head", bootstrap=results.BOOTSTRAP) for runs in measured]
     units = [bits_per_nat(runs) for runs in measured]
     title, sentence, in_bits = unit_of(sweeps, units)
@@ -68,22 +67,23 @@ def compare_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> Non
 
         figure = drawn(f"lab|compare|{marks}", theme, make)
         assert figure is not None
-        show(figure, "lab.compare.chart", alt="Loss over compute of each ladder, with the law of each.", grows=True)
+        alt = t("Loss over compute of each ladder, with the law of each.")
+        show(figure, "lab.compare.chart", alt=alt, grows=True)
         download_figure(make, "compared-ladders", "lab.compare.files")
     fitted = [(ladder.name, fit) for ladder, fit in zip(ladders, fits, strict=True)]
     cells = [constant_row(name, fit) for name, fit in fitted if isinstance(fit, FitResult)]
     if cells:
-        st.html(lab_html.table(("Ladder", *COLUMNS[1:]), cells))
-        note("E, A and B in nats per token of each ladder's own tokens; N with head; intervals at 95%.")
+        st.html(lab_html.table(constant_columns(t("Ladder")), cells))
+        note(t("E, A and B in nats per token of each ladder's own tokens; N with head; intervals at 95%."))
     for name, fit in fitted:
         if isinstance(fit, str):
-            note(f"{name}: {fit}", kind="warning")
+            note(t("{name}: {reason}", name=name, reason=fit), kind="warning")
     if picked:
         changed = differences(sweeps)
         if changed:
-            st.html(lab_html.table(("Set differently", *(ladder.name for ladder in ladders)), changed))
+            st.html(lab_html.table((t("Set differently"), *(ladder.name for ladder in ladders)), changed))
         else:
-            note("They were set alike in everything, the seed included.")
+            note(t("They were set alike in everything, the seed included."))
 
 
 def unit_of(sweeps: Sequence[SweepRow], units: Sequence[float | None]) -> tuple[str, str, bool]:
@@ -94,47 +94,78 @@ def unit_of(sweeps: Sequence[SweepRow], units: Sequence[float | None]) -> tuple[
     vocabularies = {row.plan.spec.vocab_size for row in sweeps}
     texts = {str(row.corpus.get("hash", row.id)) for row in sweeps}
     known = all(unit is not None for unit in units)
-    read = (
+    read = t(
         "Lines are the least loss that each compute buys by each law, dashed beyond its runs; marks are measured ends."
     )
     if len(vocabularies) > 1 and known:
-        return (
-            "Loss, bits per byte",
-            f"{read} Losses are in bits per byte: the vocabularies differ, so losses per token cannot be compared.",
-            True,
-        )
+        why = t("Losses are in bits per byte: the vocabularies differ, so losses per token cannot be compared.")
+        return t("Loss, bits per byte"), together(read, why), True
     if len(texts) > 1 and known:
-        return (
-            "Loss, bits per byte",
-            f"{read} The texts differ, and so do their floors: compare the slopes, and not the heights.",
-            True,
-        )
-    per = "byte" if vocabularies == {BYTES_VOCAB} else "token"
-    same = " All were measured on the same text." if len(sweeps) > 1 and len(texts) == 1 else ""
-    return f"Loss, nats per {per}", f"{read}{same}", False
+        why = t("The texts differ, and so do their floors: compare the slopes, and not the heights.")
+        return t("Loss, bits per byte"), together(read, why), True
+    title = t("Loss, nats per byte") if vocabularies == {BYTES_VOCAB} else t("Loss, nats per token")
+    same = t("All were measured on the same text.") if len(sweeps) > 1 and len(texts) == 1 else ""
+    return title, together(read, same), False
 
 
 def differences(sweeps: Sequence[SweepRow]) -> list[tuple[str, ...]]:
     """Settings in which the ladders differ: (name, value in each)."""
     flat = [_settings(row) for row in sweeps]
-    fields = list(dict.fromkeys(name for one in flat for name in one))
-    rows = [(NAMES.get(name, name.replace("_", " ")), *(one.get(name, "–") for one in flat)) for name in fields]
+    names = setting_names()
+    fields = list(dict.fromkeys(field for one in flat for field in one))
+    rows = [(names.get(field, field.replace("_", " ")), *(one.get(field, "–") for one in flat)) for field in fields]
     return [row for row in rows if len(set(row[1:])) > 1]
+
+
+def setting_names() -> dict[str, str]:
+    """What is set for a sweep, in words: fields of its specification, and what it was set on."""
+    return {
+        "text": t("text"),
+        "hash": t("text's hash"),
+        "vocabulary": t("vocabulary"),
+        "machine": t("machine"),
+        "shapes": t("sizes"),
+        "mode": t("mode"),
+        "device": t("device"),
+        "corpus.kind": t("corpus kind"),
+        "corpus.name": t("corpus name"),
+        "corpus.config": t("corpus config"),
+        "corpus.field": t("corpus field"),
+        "corpus.cap_bytes": t("corpus cap bytes"),
+        "corpus.oracle": t("corpus oracle"),
+        "corpus.tokens": t("corpus tokens"),
+        "corpus.vocab_size": t("corpus vocab size"),
+        "horizons": t("horizons"),
+        "seed": t("seed"),
+        "held_out": t("held out"),
+        "context": t("context"),
+        "seeds": t("seeds a size"),
+        "rate_coefficient": t("rate coefficient"),
+        "rate_exponent": t("rate exponent"),
+        "rate_factors": t("factors on the rate"),
+        "decay_fraction": t("decay fraction"),
+        "dropout": t("dropout"),
+        "max_steps": t("max steps"),
+        "least_steps": t("least steps"),
+        "stop_early": t("stop early"),
+        "precision": t("precision"),
+        "rules": t("version of rules"),
+    }
 
 
 def _settings(row: SweepRow) -> dict[str, str]:
     """Everything that was set for a sweep, and what it was set on, as text."""
     spec = row.plan.spec
     said: dict[str, str] = {
-        "text": str(row.corpus.get("name", "unknown")),
-        "text's hash": str(row.corpus.get("hash", ""))[:12],
+        "text": str(row.corpus.get("name", t("unknown"))),
+        "hash": str(row.corpus.get("hash", ""))[:12],
         "vocabulary": format_quantity(spec.vocab_size),
         "machine": str(row.machine.get("device_name") or row.device),
         "shapes": ", ".join(shape.name for shape in spec.shapes),
     }
     for name, value in asdict(spec).items():
         if name == "corpus":
-            said |= {f"corpus {field}": _plain(item) for field, item in value.items() if field != "path"}
+            said |= {f"corpus.{field}": _plain(item) for field, item in value.items() if field != "path"}
         elif name != "shapes":
             said[name] = _plain(value)
     return said
@@ -142,5 +173,5 @@ def _settings(row: SweepRow) -> dict[str, str]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, tuple | list):
-        return ", ".join(map(_plain, value)) or "one each"
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+        return ", ".join(map(_plain, value)) or t("one each")
+    return f"{value:g}" if isinstance(value, float) else t("none") if value is None else str(value)

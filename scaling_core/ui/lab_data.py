@@ -17,6 +17,7 @@ import streamlit as st
 
 from scaling_core.errors import FitError
 from scaling_core.fit import FitResult
+from scaling_core.language import Language, current, speaking, t
 from scaling_core.runs import recording, results
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus, summarize
@@ -67,11 +68,11 @@ def snapshot(home: Path, sweep: str) -> Snapshot | None:
 def recorded() -> Snapshot | None:
     """The ladder that came with the project, as it was recorded; None where there is none."""
     path = recording.EXAMPLE
-    return _recorded(str(path), path.stat().st_mtime_ns) if path.exists() else None
+    return _recorded(current(), str(path), path.stat().st_mtime_ns) if path.exists() else None
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _recorded(path: str, modified: int) -> Snapshot:
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _recorded(language: Language, path: str, modified: int) -> Snapshot:
     seen = recording.read_recording(Path(path))
     book = CurveBook(trunk_labels(seen.row.plan))
     book.add(list(seen.curve))
@@ -159,7 +160,7 @@ def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
         work = _fitting(runs, refits, "with_head")
         patience(work)
         if not work.done():
-            return Fitted(law=latest.get(sweep), reason="The law is being fitted.", pending=True)
+            return Fitted(law=latest.get(sweep), reason=t("The law is being fitted."), pending=True)
         found: FitResult | str = work.result()
         if isinstance(found, str):
             return Fitted(law=None, reason=found)
@@ -182,7 +183,7 @@ def _fitting(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> Futu
 
 
 def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:
-    """The results for download, with the law that the page shows; made once for each state of the sweep."""
+    """The results for download, in English, with the law that the page shows; made once for each state of the sweep."""
     measured = sum(run.loss is not None for run in seen.status.runs)
     refits = 0 if fit.law is None or fit.law.replicates is None else len(fit.law.replicates)
     sweep, stage = seen.row.id, (seen.row.started_at, seen.status.state, measured, refits)
@@ -191,10 +192,11 @@ def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _results_json(home: str, sweep: str, stage: tuple[float, str, int, int], _law: FitResult | None) -> str:
-    found = results.results(sweep, Path(home), bootstrap=0)
-    if _law is not None:
-        found["fit"] = results.plain(_law.to_dict())
-    return json.dumps(found, indent=1, sort_keys=True)
+    with speaking("en"):
+        found = results.results(sweep, Path(home), bootstrap=0)
+        if _law is not None:
+            found["fit"] = results.plain(_law.to_dict())
+        return json.dumps(found, indent=1, sort_keys=True)
 
 
 def _fit(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> FitResult | str:

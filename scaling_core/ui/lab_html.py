@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 
-from scaling_core.ui.lab_words import STEPS
+from scaling_core.language import retold, together
+from scaling_core.ui.lab_words import steps
+from scaling_core.ui.page import said, tongue
 from scaling_core.viz.theme import Theme
 
 
@@ -16,22 +17,22 @@ def table(
 
     small: in smaller type, for tables of many columns.
     """
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    head = "".join(f"<th>{said(column)}</th>" for column in columns)
     body = []
     for index, row in enumerate(rows):
         name = " class='sl-lab-held'" if index < len(marked) and marked[index] else ""
-        body.append(f"<tr{name}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
+        body.append(f"<tr{name}>" + "".join(f"<td>{said(cell)}</td>" for cell in row) + "</tr>")
     kind = "sl-table sl-lab-small" if small else "sl-table"
     return (
-        f"<div class='sl-scroll'><table class='{kind}'><thead><tr>{head}</tr></thead>"
+        f"<div class='sl-scroll' lang='{tongue()}'><table class='{kind}'><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> str:
     """Names and values in two columns."""
-    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows)
-    return f"<dl class='sl-lab-pairs'>{cells}</dl>"
+    cells = "".join(f"<dt>{said(name)}</dt><dd>{said(value)}</dd>" for name, value in rows)
+    return f"<dl class='sl-lab-pairs' lang='{tongue()}'>{cells}</dl>"
 
 
 def figure_groups(groups: Iterable[Sequence[tuple[str, str, str]]]) -> str:
@@ -39,36 +40,36 @@ def figure_groups(groups: Iterable[Sequence[tuple[str, str, str]]]) -> str:
     parts = []
     for group in groups:
         blocks = "".join(
-            f"<div class='sl-figure'><div class='sl-label'>{html.escape(label)}</div>"
-            f"<div class='sl-value'>{html.escape(value)}</div>"
-            + (f"<div class='sl-label'>{html.escape(small)}</div>" if small else "")
+            f"<div class='sl-figure'><div class='sl-label'>{said(label)}</div>"
+            f"<div class='sl-value'>{said(value)}</div>"
+            + (f"<div class='sl-label'>{said(small)}</div>" if small else "")
             + "</div>"
             for label, value, small in group
         )
         if blocks:
             parts.append(f"<div class='sl-lab-group'>{blocks}</div>")
-    return f"<div class='sl-lab-groups'>{''.join(parts)}</div>"
+    return f"<div class='sl-lab-groups' lang='{tongue()}'>{''.join(parts)}</div>"
 
 
 def chart_title(title: str, sentence: str) -> str:
     """A chart's name and, quietly beside it, how to read it."""
-    return f"<p class='sl-lab-title'><b>{html.escape(title)}</b> {html.escape(sentence)}</p>"
+    return f"<p class='sl-lab-title' lang='{tongue()}'><b>{said(title)}</b> {said(sentence)}</p>"
 
 
 def warnings(sentences: Sequence[str]) -> str:
     """Sentences that come before numbers, one below the other."""
-    return "".join(f"<p class='sl-note sl-warning sl-lab-gap'>{html.escape(one)}</p>" for one in sentences)
+    return "".join(f"<p class='sl-note sl-warning sl-lab-gap' lang='{tongue()}'>{said(one)}</p>" for one in sentences)
 
 
 def plain(sentences: Sequence[str]) -> str:
     """Paragraphs of small print, one below the other."""
-    return "".join(f"<p class='sl-note sl-lab-gap'>{html.escape(one)}</p>" for one in sentences)
+    return "".join(f"<p class='sl-note sl-lab-gap' lang='{tongue()}'>{said(one)}</p>" for one in sentences)
 
 
 def caution(sentences: Sequence[str]) -> str:
     """What a fit cannot say, in one line under the headline; the whole text shows under the pointer."""
-    safe = html.escape(" ".join(sentences), quote=True)
-    return f"<p class='sl-note sl-warning sl-lab-caution' title='{safe}'>{safe}</p>"
+    safe = said(together(*map(retold, sentences)))
+    return f"<p class='sl-note sl-warning sl-lab-caution' lang='{tongue()}' title='{safe}'>{safe}</p>"
 
 
 def styles(theme: Theme) -> str:
@@ -97,7 +98,7 @@ dl.sl-lab-pairs {{ display: grid; grid-template-columns: auto 1fr; gap: .28rem 1
 </style>"""
 
 
-def steps() -> str:
-    """The explanation of a ladder in three parts."""
-    parts = (f"<div><h3>{html.escape(title)}</h3><p>{html.escape(text)}</p></div>" for title, text in STEPS)
-    return f"<div class='sl-lab-steps'>{''.join(parts)}</div>"
+def explanation() -> str:
+    """What a ladder is, in three parts."""
+    parts = (f"<div><h3>{said(title)}</h3><p>{said(text)}</p></div>" for title, text in steps())
+    return f"<div class='sl-lab-steps' lang='{tongue()}'>{''.join(parts)}</div>"

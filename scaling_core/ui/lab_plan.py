@@ -17,10 +17,11 @@ from scaling_core.lab.options import Wish, plan_of
 from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.spec import CorpusSpec
 from scaling_core.lab.surroundings import plan_cautions
+from scaling_core.language import t, together
 from scaling_core.runs import calibrations, supervisor
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.rows import SweepRow
-from scaling_core.ui import lab_data, lab_html, lab_words
+from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_wish import Choice, choices
 from scaling_core.ui.page import answer, escape_markdown, figures, note, section
@@ -62,9 +63,9 @@ class Refused:
 def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
     """The whole view: choices and Start on the left, the plan on the right, the explanation and the past below."""
     answer(
-        "Run on my Mac",
-        "Train a ladder of small GPT-style models here, and predict the largest before it is trained.",
-        "Real text, real training, on this machine and offline. It goes on when this page is closed.",
+        t("Run on my Mac"),
+        t("Train a ladder of small GPT-style models here, and predict the largest before it is trained."),
+        t("Real text, real training, on this machine and offline. It goes on when this page is closed."),
     )
     left, right = st.columns([4, 8], gap="large")
     with left:
@@ -73,8 +74,8 @@ def new_ladder(theme: Theme, home: Path, rows: list[SweepRow]) -> None:
         _start(home, rows, found)
     with right:
         _panel(theme, home, found)
-    section("What will happen")
-    st.html(lab_html.steps())
+    section(t("What will happen"))
+    st.html(lab_html.explanation())
     if isinstance(found, Ready):
         _sizes(found.plan, found.corpus)
 
@@ -85,14 +86,14 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
     The text is read only when the machine is measured, since reading would slow what is being measured.
     """
     if choice.corpus is None:
-        return Refused(sentence=choice.wrong or "Name a file or a folder to read, or a dataset.")
+        return Refused(sentence=choice.wrong or t("Name a file or a folder to read, or a dataset."))
     corpus, at_work = choice.corpus, lab_data.background()
     measure_key = ("measure", str(home), choice.device)
     calibration = calibrations.calibration(home, choice.device)
     if calibration is None:
         measuring = at_work.ask(measure_key, lambda: supervisor.measure(choice.device, home))
         if not measuring.done():
-            return Waiting(sentence="Measuring what this machine can do, about ten seconds", work=measuring)
+            return Waiting(sentence=t("Measuring what this machine can do, about ten seconds …"), work=measuring)
         if (failed := measuring.exception()) is not None:
             if isinstance(failed, SweepError):
                 at_work.forget(measure_key)
@@ -103,7 +104,7 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
     reading = at_work.ask(corpus_key, lambda: load_corpus(corpus, home / "corpora"))
     lab_data.patience(reading)
     if not reading.done():
-        return Waiting(sentence="Reading the text", work=reading)
+        return Waiting(sentence=t("Reading the text …"), work=reading)
     if (failed := reading.exception()) is not None:
         return Refused(sentence=lab_words.sentence(failed), key=corpus_key)
     text: Corpus = reading.result()
@@ -131,16 +132,16 @@ def _rate_sweeps(home: Path, rows: list[SweepRow]) -> dict[str, str]:
 def _start(home: Path, rows: list[SweepRow], found: Ready | Waiting | Refused) -> None:
     """The Start button, and what became of pressing it."""
     pressed = st.button(
-        "Start training", type="primary", key="lab.start", width="stretch", disabled=not isinstance(found, Ready)
+        t("Start training"), type="primary", key="lab.start", width="stretch", disabled=not isinstance(found, Ready)
     )
     running = next((row for row in rows if shown_state(row, home) == "running"), None)
     if running is not None:
-        note(f"{lab_words.sweep_name(running)} is training; one at a time runs on a device.")
+        note(t("{ladder} is training; one at a time runs on a device.", ladder=lab_words.sweep_name(running)))
     if not pressed or not isinstance(found, Ready):
         return
     try:
         plan_cautions(found.plan, home)
-        with st.spinner("Starting: its own process loads torch and checks the device."):
+        with st.spinner(t("Starting: its own process loads torch and checks the device.")):
             started = supervisor.start(found.plan, home)
     except SweepError as error:
         if running is None:
@@ -172,9 +173,9 @@ def go_to(sweep: str) -> None:
 def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
     """The plan in figures and in a picture, or why it is not there yet."""
     if isinstance(found, Refused):
-        section("The plan for this machine")
+        section(t("The plan for this machine"))
         st.warning(escape_markdown(found.sentence))
-        if found.key is not None and st.button("Try again", key="lab.again"):
+        if found.key is not None and st.button(t("Try again"), key="lab.again"):
             lab_data.background().forget(found.key)
             st.rerun()
         return
@@ -183,19 +184,24 @@ def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
         return
     plan, spec = found.plan, found.plan.spec
     section(
-        "The plan for this machine",
-        f"{found.calibration.device_name}, measured {lab_words.clock(found.calibration.made_at)}. Text: "
-        f"{found.corpus.name}, {format_bytes(found.corpus.train_bytes)} to learn from, "
-        f"{format_bytes(found.corpus.validation_bytes)} set aside to measure on.",
+        t("The plan for this machine"),
+        t(
+            "{device}, measured {clock}. Text: {text}, {train} to learn from, {validation} set aside to measure on.",
+            device=found.calibration.device_name,
+            clock=lab_words.clock(found.calibration.made_at),
+            text=found.corpus.name,
+            train=format_bytes(found.corpus.train_bytes),
+            validation=format_bytes(found.corpus.validation_bytes),
+        ),
     )
     decades = max(run.flops for run in plan.runs) / min(run.flops for run in plan.runs)
     figures(
         [
-            ("Time", format_duration(plan.seconds)),
-            ("Sizes × lengths", f"{len(spec.shapes)} × {len(spec.horizons)}"),
+            (t("Time"), format_duration(plan.seconds)),
+            (t("Sizes × lengths"), f"{len(spec.shapes)} × {len(spec.horizons)}"),
             ("FLOP", format_flops(sum(run.flops for run in plan.runs)).removesuffix(" FLOP")),
-            ("Compute range", f"{decades:,.0f}×"),
-            ("Memory", format_bytes(plan.memory_bytes)),
+            (t("Compute range"), f"{decades:,.0f}×"),
+            (t("Memory"), format_bytes(plan.memory_bytes)),
         ]
     )
     if warnings := (*plan.warnings, *_cautions(plan, home)):
@@ -204,11 +210,14 @@ def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
         plan_chart(plan, theme),
         {"plan": plan_frame(plan)},
         key="plan",
-        alt="Planned runs by parameters and tokens; the largest size is predicted before it is trained.",
+        alt=t("Planned runs by parameters and tokens; the largest size is predicted before it is trained."),
     )
-    note("Each mark is a run: filled blue enters the fit, open orange is predicted first and then measured.")
+    note(t("Each mark is a run: filled blue enters the fit, open orange is predicted first and then measured."))
     if running_now(home) is None and st.button(
-        "Measure this machine again", type="tertiary", key="lab.measure", help="After something else kept it busy."
+        t("Measure this machine again"),
+        type="tertiary",
+        key="lab.measure",
+        help=t("After something else kept it busy."),
     ):
         calibrations.forget(home, found.calibration.device)
         st.rerun()
@@ -224,28 +233,27 @@ def _cautions(plan: Plan, home: Path) -> tuple[str, ...]:
 
 def _wait(found: Waiting) -> None:
     """Says what is waited for, and looks every moment whether it is there; other viewers notice nothing."""
-    section("The plan for this machine", f"{found.sentence} …")
+    section(t("The plan for this machine"), found.sentence)
     began = time.monotonic()
 
     @st.fragment(run_every=POLL_SECONDS)
     def look() -> None:
         if found.work.done():
             st.rerun()
-        st.progress(min(0.95, (time.monotonic() - began) / 12.0), text="Nothing is trained before you press Start.")
+        share = min(0.95, (time.monotonic() - began) / 12.0)
+        st.progress(share, text=t("Nothing is trained before you press Start."))
 
     look()
 
 
 def _sizes(plan: Plan, corpus: Corpus) -> None:
     """A row for every size."""
-    section(
-        "Every size, and what it costs here",
-        "N counts the parameters that multiply an activation, blocks and output matrix, as in C = 6 N D. "
-        + (
-            "A token is a byte."
-            if corpus.tokens == "bytes"
-            else f"Tokens: {corpus.tokens}, {corpus.vocab_size:,} of them."
-        ),
-    )
+    counted = t("N counts the parameters that multiply an activation, blocks and output matrix, as in C = 6 N D.")
+    if corpus.tokens == "bytes":
+        unit = t("A token is a byte.")
+    else:
+        kind = t("oracle") if corpus.tokens == "oracle" else corpus.tokens
+        unit = t("Tokens: {kind}, {n:,} of them.", kind=kind, n=corpus.vocab_size)
+    section(t("Every size, and what it costs here"), together(counted, unit))
     marked = [rung.runs[0].held_out for rung in plan.sizes]
-    st.html(lab_html.table(lab_words.PLAN_COLUMNS, lab_words.plan_rows(plan), marked=marked))
+    st.html(lab_html.table(lab_rows.plan_columns(), lab_rows.plan_rows(plan), marked=marked))

@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
+from scaling_core.language import current, retold, t
 from scaling_core.viz.theme import Theme, theme_of
 
 log = logging.getLogger("scaling_lab.page")
@@ -45,8 +46,11 @@ def page(name: str) -> Iterator[Theme]:
         mark = uuid.uuid4().hex[:8]
         log.exception("page %s failed [%s]", name, mark)
         st.error(
-            f"Something on this page went wrong and was written to the log under {mark}. "
-            "Reload the page; nothing that was stored is lost."
+            t(
+                "Something on this page went wrong and was written to the log under {mark}. "
+                "Reload the page; nothing that was stored is lost.",
+                mark=mark,
+            )
         )
     finally:
         log.debug("page %s took %.1f ms", name, 1e3 * (time.perf_counter() - started))
@@ -78,25 +82,34 @@ def answer(question: str, sentence: str, detail: str = "", line: str = "") -> No
 
     line: small print below that keeps to one line; what does not fit is cut, and shown whole under the pointer.
     """
-    more = f"<p class='sl-detail'>{html.escape(detail)}</p>" if detail else ""
-    safe = html.escape(line, quote=True)
-    more += f"<p class='sl-line' title='{safe}'>{safe}</p>" if line else ""
+    more = f"<p class='sl-detail'>{said(detail)}</p>" if detail else ""
+    more += f"<p class='sl-line' title='{said(line)}'>{said(line)}</p>" if line else ""
     st.html(
-        f"<div class='sl-answer'><p class='sl-question'>{html.escape(question)}</p>"
-        f"<h1 class='sl-sentence'>{html.escape(sentence)}</h1>{more}</div>"
+        f"<div class='sl-answer' lang='{tongue()}'><p class='sl-question'>{said(question)}</p>"
+        f"<h1 class='sl-sentence'>{said(sentence)}</h1>{more}</div>"
     )
 
 
 def section(title: str, sentence: str = "") -> None:
     """A heading inside a page and the sentence that says what the picture below shows. Plain text."""
-    more = f"<p class='sl-detail'>{html.escape(sentence)}</p>" if sentence else ""
-    st.html(f"<div class='sl-section'><h2>{html.escape(title)}</h2>{more}</div>")
+    more = f"<p class='sl-detail'>{said(sentence)}</p>" if sentence else ""
+    st.html(f"<div class='sl-section' lang='{tongue()}'><h2>{said(title)}</h2>{more}</div>")
 
 
 def note(text: str, *, kind: str = "quiet") -> None:
     """A line of small print: kind "quiet", "warning" (coloured, for what must not be overlooked) or "error"."""
     role = " role='alert'" if kind == "error" else ""
-    st.html(f"<p class='sl-note sl-{html.escape(kind)}'{role}>{html.escape(text)}</p>")
+    st.html(f"<p class='sl-note sl-{html.escape(kind)}' lang='{tongue()}'{role}>{said(text)}</p>")
+
+
+def tongue() -> str:
+    """The present language as HTML's `lang` names it, so that Han characters take their Chinese form."""
+    return "zh-CN" if current() == "zh" else "en"
+
+
+def said(text: str) -> str:
+    """A text in the viewer's language, escaped for HTML, its attributes included."""
+    return html.escape(retold(text), quote=True)
 
 
 def _css(theme: Theme) -> str:
@@ -107,6 +120,9 @@ def _css(theme: Theme) -> str:
 [class*="st-key-plot-area-"] {{ overflow: hidden; }}
 [data-testid="stToolbar"] div:has(> [data-testid="stToolbarActions"]) {{ min-width: 3rem; position: relative; }}
 [data-testid="stToolbar"] [data-testid="stStatusWidget"] {{ position: absolute; right: 0; top: 100%; }}
+.st-key-language-switch {{ position: fixed; top: .65rem; right: 4.2rem; width: auto; z-index: 999991; }}
+.st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
+[data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 4.5rem; }}
 @media (min-height: 900px) {{
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
     height: 46vh !important; flex-basis: 46vh !important; }}
@@ -157,7 +173,7 @@ def figures(pairs: Sequence[tuple[str, str]], swatches: Sequence[str] = ()) -> N
         colour = swatches[k] if k < len(swatches) else ""
         square = f"<span class='sl-swatch' style='background:{html.escape(colour)}'></span>" if colour else ""
         blocks.append(
-            f"<div class='sl-figure'><div class='sl-label'>{square}{html.escape(label)}</div>"
-            f"<div class='sl-value'>{html.escape(value)}</div></div>"
+            f"<div class='sl-figure'><div class='sl-label'>{square}{said(label)}</div>"
+            f"<div class='sl-value'>{said(value)}</div></div>"
         )
-    st.html(f"<div class='sl-figures'>{''.join(blocks)}</div>")
+    st.html(f"<div class='sl-figures' lang='{tongue()}'>{''.join(blocks)}</div>")

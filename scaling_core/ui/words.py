@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,9 +11,11 @@ from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult
 from scaling_core.fit import interval
+from scaling_core.language import listed as listed
+from scaling_core.language import t, tn, together
 from scaling_core.laws import Law
-from scaling_core.optimum import NEAR_OPTIMAL, Verdict, optimum_band
-from scaling_core.ui.page import note
+from scaling_core.optimum import NEAR_OPTIMAL, Status, Verdict, optimum_band
+from scaling_core.ui.page import note, said, tongue
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 
@@ -29,7 +30,32 @@ def share_left(verdict: Verdict) -> float:
 
 def percent(share: float) -> str:
     """A share as "38%"; "under 1%" where it would round to nothing."""
-    return f"{100 * share:.0f}%" if share >= 0.005 else "under 1%"
+    return f"{100 * share:.0f}%" if share >= 0.005 else t("under 1%")
+
+
+def status_name(status: Status) -> str:
+    """A verdict in a word of the reader's language."""
+    return {
+        "under-trained": t("under-trained"),
+        "over-trained": t("over-trained"),
+        "near-optimal": t("near-optimal"),
+    }[status]
+
+
+def series(names: Sequence[str]) -> str:
+    """Names one after the other, set apart by commas."""
+    told = names[0] if names else ""
+    for name in names[1:]:
+        told = t("{some}, {another}", some=told, another=name)
+    return told
+
+
+def chained(parts: Sequence[str]) -> str:
+    """Parts of a sentence one after the other, set apart by semicolons."""
+    told = parts[0] if parts else ""
+    for part in parts[1:]:
+        told = t("{some}; {another}", some=told, another=part)
+    return told
 
 
 def ratio(x: float) -> str:
@@ -39,37 +65,72 @@ def ratio(x: float) -> str:
 
 def short_name(law: Preset) -> str:
     """The law's short name without a comma, so that it can stand in a list."""
-    return law.short_name.replace(", ", " ")
+    return law.told("short_name").replace(", ", " ")
 
 
 def headline(verdict: Verdict) -> tuple[str, str]:
     """The question that a talk asks of GPT-3, and the answer of a law, each one sentence."""
-    question = "Was GPT-3 too large for the data it was trained on?"
-    best = f"{format_quantity(verdict.optimum.N)} parameters and {format_quantity(verdict.optimum.D)} tokens"
+    question = t("Was GPT-3 too large for the data it was trained on?")
+    best = {"N": format_quantity(verdict.optimum.N), "D": format_quantity(verdict.optimum.D)}
     if verdict.status == "under-trained":
-        return question, f"Yes: its compute was better spent on {best}."
+        return question, t("Yes: its compute was better spent on {N} parameters and {D} tokens.", **best)
     if verdict.status == "over-trained":
-        return question, f"No, it was too small: its compute was better spent on {best}."
-    return question, "No: under these constants GPT-3 was close to the best use of its compute."
+        return question, t(
+            "No, it was too small: its compute was better spent on {N} parameters and {D} tokens.", **best
+        )
+    return question, t("No: under these constants GPT-3 was close to the best use of its compute.")
 
 
 def comparison(gpt3: Verdict, chinchilla: Verdict) -> str:
     """What GPT-3 lost against its optimum, and how Chinchilla stands, as three short sentences."""
-    left = percent(share_left(gpt3))
+    told = {
+        "N": format_quantity(gpt3.N),
+        "D": format_quantity(gpt3.D),
+        "loss": format_loss(gpt3.loss),
+        "best": format_loss(gpt3.optimum.loss),
+        "left": percent(share_left(gpt3)),
+    }
     if share_left(gpt3) >= NEAR_OPTIMAL:
-        lost = f"{left} of the compute was left on the table"
+        lost = t(
+            "Built as {N} on {D} tokens it reaches {loss} nats per token, the best for its compute {best}: "
+            "{left} of the compute was left on the table.",
+            **told,
+        )
+    elif share_left(gpt3) >= 0.005:
+        lost = t(
+            "Built as {N} on {D} tokens it reaches {loss} nats per token, the best for its compute {best}: "
+            "only {left} of it was left.",
+            **told,
+        )
     else:
-        lost = f"only {left} of it was left" if share_left(gpt3) >= 0.005 else "next to nothing was left on the table"
-    stands = {
-        "near-optimal": "is near its optimum",
-        "under-trained": "would itself be too large for its data",
-        "over-trained": "would itself be too small",
-    }[chinchilla.status]
-    return (
-        f"Built as {format_quantity(gpt3.N)} on {format_quantity(gpt3.D)} tokens it reaches {format_loss(gpt3.loss)} "
-        f"nats per token, the best for its compute {format_loss(gpt3.optimum.loss)}: {lost}. "
-        f"Chinchilla, with {chinchilla.C / gpt3.C:.1f} times the compute, reaches {format_loss(chinchilla.loss)} "
-        f"and {stands}."
+        lost = t(
+            "Built as {N} on {D} tokens it reaches {loss} nats per token, the best for its compute {best}: "
+            "next to nothing was left on the table.",
+            **told,
+        )
+    return together(lost, _chinchilla(chinchilla, chinchilla.C / gpt3.C))
+
+
+def _chinchilla(verdict: Verdict, times: float) -> str:
+    """How Chinchilla stands, with so many times the compute of GPT-3."""
+    loss = format_loss(verdict.loss)
+    if verdict.status == "near-optimal":
+        return t(
+            "Chinchilla, with {times:.1f} times the compute, reaches {loss} and is near its optimum.",
+            times=times,
+            loss=loss,
+        )
+    if verdict.status == "under-trained":
+        return t(
+            "Chinchilla, with {times:.1f} times the compute, reaches {loss} and would itself be too large for "
+            "its data.",
+            times=times,
+            loss=loss,
+        )
+    return t(
+        "Chinchilla, with {times:.1f} times the compute, reaches {loss} and would itself be too small.",
+        times=times,
+        loss=loss,
     )
 
 
@@ -77,12 +138,16 @@ def opening_of_models(gpt3: Sequence[Verdict], laws: Sequence[Preset]) -> tuple[
     """The question of the models page, its answer across all laws, and the reason; gpt3: a verdict for each law."""
     under = [short_name(p) for p, v in zip(laws, gpt3, strict=True) if v.status == "under-trained"]
     spared = [short_name(p) for p, v in zip(laws, gpt3, strict=True) if v.status != "under-trained"]
-    question = "Was GPT-3 under-trained?"
+    question = t("Was GPT-3 under-trained?")
     if not spared:
-        return question, "Yes, by every law in the catalogue.", ""
-    sentence = f"It depends on the constants: {_number(len(under))} of {_number(len(laws))} laws say so."
-    detail = (
-        f"{listed(under)} would have spent its compute on a smaller model and more tokens; {listed(spared)} would not."
+        return question, t("Yes, by every law in the catalogue."), ""
+    sentence = t(
+        "It depends on the constants: {some} of {all} laws say so.", some=_number(len(under)), all=_number(len(laws))
+    )
+    detail = t(
+        "{these} would have spent its compute on a smaller model and more tokens; {others} would not.",
+        these=listed(under),
+        others=listed(spared),
     )
     return question, sentence, detail
 
@@ -91,20 +156,23 @@ def every_law(gpt3: Sequence[Verdict], laws: Sequence[Preset]) -> str:
     """In a sentence or two: under which laws GPT-3 is not under-trained, and what each would have built instead."""
     kind = [(p, v) for p, v in zip(laws, gpt3, strict=True) if v.status != "under-trained"]
     if not kind:
-        return "Every one of these laws finds GPT-3 too large for its data."
-    verdicts = "; ".join(
-        f"{short_name(p)}: {v.status}, best at {format_quantity(v.optimum.N)} on {format_quantity(v.optimum.D)}"
+        return t("Every one of these laws finds GPT-3 too large for its data.")
+    verdicts = [
+        t(
+            "{law}: {status}, best at {N} on {D}",
+            law=short_name(p),
+            status=status_name(v.status),
+            N=format_quantity(v.optimum.N),
+            D=format_quantity(v.optimum.D),
+        )
         for p, v in kind
+    ]
+    return t(
+        "Under {some} of the {all} laws GPT-3 is not under-trained ({verdicts}). The verdict hangs on the constants.",
+        some=_number(len(kind)),
+        all=_number(len(laws)),
+        verdicts=chained(verdicts),
     )
-    return (
-        f"Under {_number(len(kind))} of the {_number(len(laws))} laws GPT-3 is not under-trained ({verdicts}). "
-        "The verdict hangs on the constants."
-    )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: a, b and c."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def opening_of_demo(result: DemoResult) -> tuple[str, str, str]:
@@ -112,39 +180,43 @@ def opening_of_demo(result: DemoResult) -> tuple[str, str, str]:
     runs, noise = len(result.points), 100 * result.spec.noise
     missed = [name for name, r in result.recovery.items() if not r.inside]
     if not result.recovery:
-        sentence = "The fitted form is not the planted one, and the curves show where that matters."
+        sentence = t("The fitted form is not the planted one, and the curves show where that matters.")
     elif not missed:
-        sentence = f"From {runs} simulated runs the fit recovers every constant within its interval."
+        sentence = t("From {n} simulated runs the fit recovers every constant within its interval.", n=runs)
     else:
-        sentence = f"From {runs} simulated runs the fit misses {listed([SIGNS[name] for name in missed])}."
-    detail = (
-        f"These data are simulated: no model was trained. Each point is the planted law with {noise:g}% noise, "
-        f"{result.spec.n_sizes} sizes by {result.spec.n_horizons} horizons."
+        names = listed([SIGNS[name] for name in missed])
+        sentence = t("From {n} simulated runs the fit misses {names}.", n=runs, names=names)
+    detail = t(
+        "These data are simulated: no model was trained. Each point is the planted law with {noise:g}% noise, "
+        "{sizes} sizes by {horizons} horizons.",
+        noise=noise,
+        sizes=result.spec.n_sizes,
+        horizons=result.spec.n_horizons,
     )
-    return "Simulated: what would a ladder of runs measure if this law were true?", sentence, detail
+    return t("Simulated: what would a ladder of runs measure if this law were true?"), sentence, detail
 
 
 def recovery_table(result: DemoResult) -> None:
     """Each planted constant, what the fit made of it, and its interval; the fit alone where the forms differ."""
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    level = f"{100 * result.fit.level:.0f}% interval"
+    level = t("{level:.0f}% interval", level=100 * result.fit.level)
     if result.recovery:
-        head = ("constant", "planted", "fitted", level, "")
+        head = (t("constant"), t("planted"), t("fitted"), level, "")
         rows = [
-            (SIGNS[name], f"{r.planted:.5g}", f"{r.fitted:.5g}", f"{r.low:.5g} to {r.high:.5g}", _inside(r.inside))
+            (SIGNS[name], f"{r.planted:.5g}", f"{r.fitted:.5g}", _ends((r.low, r.high)), _inside(r.inside))
             for name, r in result.recovery.items()
         ]
     else:
-        head = ("constant", "fitted", level)
+        head = (t("constant"), t("fitted"), level)
         rows = [
-            (SIGNS[name], f"{value:.5g}", " to ".join(f"{end:.5g}" for end in result.fit.intervals.get(name, ())))
+            (SIGNS[name], f"{value:.5g}", _ends(result.fit.intervals.get(name, ())))
             for name, value in result.fit.constants.items()
         ]
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    heads = "".join(f"<th>{said(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{said(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     st.html(
-        f"<div class='sl-scroll'><table class='sl-table sl-narrow'><thead><tr>{heads}</tr></thead>"
+        f"<div class='sl-scroll' lang='{tongue()}'><table class='sl-table sl-narrow'><thead><tr>{heads}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -159,16 +231,34 @@ def optimum_interval(law: Law, replicates: FloatArray, C: float, level: float = 
         level=level,
         interval=lambda rows, point: interval(rows, point, level),
     )
-    parts = (("parameters", band.N), ("tokens", band.D), ("tokens per parameter", band.tokens_per_param))
-    text = ", ".join(
-        f"{format_quantity(float(spread.low[0]))} to {format_quantity(float(spread.high[0]))} {what}"
-        for what, spread in parts
+    N, D, per_param = (
+        _span(format_quantity(float(spread.low[0])), format_quantity(float(spread.high[0])))
+        for spread in (band.N, band.D, band.tokens_per_param)
     )
-    return f"{100 * level:.0f}% interval from the {band.replicates} refits saved with this law: {text}."
+    return tn(
+        "{level:.0f}% interval from the {n} refit saved with this law: {N} parameters, {D} tokens, {ratio} tokens per "
+        "parameter.",
+        "{level:.0f}% interval from the {n} refits saved with this law: {N} parameters, {D} tokens, {ratio} tokens per "
+        "parameter.",
+        band.replicates,
+        level=100 * level,
+        N=N,
+        D=D,
+        ratio=per_param,
+    )
 
 
 def _inside(inside: bool) -> str:
-    return "inside" if inside else "outside"
+    return t("inside") if inside else t("outside")
+
+
+def _ends(ends: Sequence[float]) -> str:
+    """The two ends of an interval, to five digits; nothing where there is none."""
+    return _span(*(f"{end:.5g}" for end in ends)) if ends else ""
+
+
+def _span(low: str, high: str) -> str:
+    return t("{low} to {high}", low=low, high=high)
 
 
 def runs_csv(result: DemoResult) -> str:
@@ -184,7 +274,8 @@ def runs_csv(result: DemoResult) -> str:
 
 
 def _number(n: int) -> str:
-    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    """A number up to twelve as the language writes it within a sentence."""
+    words = t("none one two three four five six seven eight nine ten eleven twelve").split()
     return words[n] if n < len(words) else str(n)
 
 
@@ -196,14 +287,14 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]], published: Preset | None)
     beyond: dict[str, float] = {}
     head = (
         "",
-        "built as",
-        "tokens per parameter",
-        "compute, FLOP",
-        "loss",
-        "best for that compute",
-        "its loss",
-        "loss left",
-        "compute left",
+        t("built as"),
+        t("tokens per parameter"),
+        t("compute, FLOP"),
+        t("loss"),
+        t("best for that compute"),
+        t("its loss"),
+        t("loss left"),
+        t("compute left"),
     )
     body = []
     for name, v in rows:
@@ -212,25 +303,34 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]], published: Preset | None)
             beyond[name] = max(outside.values())
         cells = (
             f"{name} *" if outside else name,
-            f"{format_quantity(v.N)} on {format_quantity(v.D)}",
+            _size_on_data(v.N, v.D),
             ratio(v.D / v.N),
             scientific(v.C),
             format_loss(v.loss),
-            f"{format_quantity(v.optimum.N)} on {format_quantity(v.optimum.D)}",
+            _size_on_data(v.optimum.N, v.optimum.D),
             format_loss(v.optimum.loss),
             format_loss(v.loss_gap),
             percent(share_left(v)),
         )
-        columns = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        body.append(f"<tr>{columns}<td class='sl-word {CLASS[v.status]}'>{html.escape(v.status)}</td></tr>")
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head) + "<th class='sl-word'>verdict</th>"
+        columns = "".join(f"<td>{said(cell)}</td>" for cell in cells)
+        body.append(f"<tr>{columns}<td class='sl-word {CLASS[v.status]}'>{said(status_name(v.status))}</td></tr>")
+    verdict = said(t("verdict"))
+    heads = "".join(f"<th>{said(name)}</th>" for name in head) + f"<th class='sl-word'>{verdict}</th>"
     st.html(
-        f"<div class='sl-scroll'><table class='sl-table'><thead><tr>{heads}</tr></thead>"
+        f"<div class='sl-scroll' lang='{tongue()}'><table class='sl-table'><thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
     if beyond:
         farthest = max(beyond, key=lambda name: beyond[name])
         note(
-            f"* Outside the sizes or tokens of the runs behind this law, so its losses here are extrapolated; "
-            f"{farthest} lies farthest out, by a factor of {format_quantity(beyond[farthest], 2)}."
+            t(
+                "* Outside the sizes or tokens of the runs behind this law, so its losses here are extrapolated; "
+                "{model} lies farthest out, by a factor of {factor}.",
+                model=farthest,
+                factor=format_quantity(beyond[farthest], 2),
+            )
         )
+
+
+def _size_on_data(N: float, D: float) -> str:
+    return t("{N} on {D}", N=format_quantity(N), D=format_quantity(D))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum import (
     Overtrained,
@@ -25,8 +26,8 @@ from scaling_core.optimum import (
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
+from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 HEIGHT = 350
@@ -89,7 +90,7 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
         kind, width = ("strong", 4.5) if k == strong else ("other", 2.2)
         curve = pd.DataFrame({"N": N[keep], "total": total[keep], "line": str(k), "kind": kind, "width": width})
         last = (curve[curve.total <= ceiling] if (curve.total <= ceiling).any() else curve).iloc[-1]
-        text = f"{format_quantity(amount)} tokens served" if amount else "training alone"
+        text = t("{amount} tokens served", amount=format_quantity(amount)) if amount else t("training alone")
         names.append((float(last.N), float(last.total), text, kind, -13.0 if k else 38.0))
         curves.append(curve)
     minima = [
@@ -118,8 +119,8 @@ def lifetime_chart(law: Law, C: float, served: float, theme: Theme) -> Figure:
 
 @template
 def _lifetime_template(theme: Theme) -> AltairChart:
-    x = log_x("N", "Parameters N", "x")
-    y = log_y("total", "Training and serving, FLOP", "y", labelExpr=_STEPS, labelFont=POWER_FONT)
+    x = log_x("N", t("Parameters N"), "x")
+    y = log_y("total", t("Training and serving, FLOP"), "y", labelExpr=_STEPS, labelFont=POWER_FONT)
     colour = alt.condition("datum.kind == 'strong'", alt.value(theme.accent), alt.value(theme.sequential[4]))
     ink = alt.condition("datum.kind == 'strong'", alt.value(theme.accent), alt.value(theme.muted))
     names = alt.Chart(alt.NamedData("names")).encode(x, y, text="text:N", color=ink)
@@ -158,12 +159,12 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
     keep = curve.compute_ratio < 2.0 * y_domain[1]
     line = pd.DataFrame({"f": f[keep], "ratio": curve.compute_ratio[keep]})
     placed: list[tuple[str, Overtrained, str]] = [(m.name, standing(law, m.N, m.D), "mark") for m in marks]
-    shown = [(f"{times:.3g} times the compute", chosen, "chosen")] if times > 1.0 else []
+    shown = [(t("{times:.3g} times the compute", times=times), chosen, "chosen")] if times > 1.0 else []
     shown += [
         p for p in placed if x_domain[0] < p[1].fraction < x_domain[1] and p[1].compute_ratio < y_domain[1] * 0.97
     ]
     points = [to_pixels(p.fraction, max(p.compute_ratio, 1.0), x_domain, y_domain, WIDTH, PLOT) for _, p, _ in shown]
-    wall = f"below {share_text(chosen.least_fraction)} no data suffice"
+    wall = t("below {share} no data suffice", share=share_text(chosen.least_fraction))
     wide = text_width(wall, theme.mark_size) + 20
     x, y = to_pixels(chosen.least_fraction, 0.8, x_domain, y_domain, WIDTH, PLOT)
     return Figure(
@@ -209,13 +210,13 @@ def _some_budget(law: Law) -> float:
         except InputError:
             continue
         return C
-    raise InputError("law", law.form, "under these constants no budget has an optimum that can be drawn")
+    raise InputError(t("law"), law.form, t("under these constants no budget has an optimum that can be drawn"))
 
 
 @template
 def _overtraining_template(theme: Theme) -> AltairChart:
-    x = log_x("f", "Size, as a share of the optimal size for the same loss", "x", labelExpr=_PERCENT)
-    y = log_y("ratio", "Training compute, times the least", "y", "plain")
+    x = log_x("f", t("Size, as a share of the optimal size for the same loss"), "x", labelExpr=_PERCENT)
+    y = log_y("ratio", t("Training compute, times the least"), "y", "plain")
     colour = alt.condition("datum.kind == 'chosen'", alt.value(theme.accent), alt.value(theme.accent_2))
     points = alt.Chart(alt.NamedData("points")).encode(x, y)
     wall = alt.Chart(alt.NamedData("wall")).encode(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import altair as alt
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.demo import DemoResult, IsoFlop, Slice
+from scaling_core.language import t
 from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log_x, log_y, nice_domain, power_of_ten
 from scaling_core.viz.export import svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text, named_points, spread, to_pixels
-from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 PANEL_HEIGHT = 330
@@ -65,7 +65,12 @@ def panel(result: DemoResult, variable: str, theme: Theme, *, log_loss: bool) ->
 
 def _line_names(curves: Sequence[tuple[str, np.ndarray]], cut: Slice, y_domain: Domain, log_loss: bool) -> pd.DataFrame:
     """The lines' names in the right margin, level with their ends and apart from each other."""
-    words = {"planted": "planted", "fitted": "fitted", "kaplan": "Kaplan", "hestness": "Hestness slope"}
+    words = {
+        "planted": t("planted"),
+        "fitted": t("the fit"),
+        "kaplan": "Kaplan",
+        "hestness": t("Hestness slope"),
+    }
     x_domain = (float(cut.grid[0]), float(cut.grid[-1]))
     levels = [
         to_pixels(x_domain[1], float(loss[-1]), x_domain, y_domain, _PANEL_WIDTH, _PANEL_PLOT, log_y=log_loss)[1]
@@ -118,8 +123,8 @@ def _models_on(
 
 @template
 def _panel_template(theme: Theme, variable: str, log_loss: bool) -> AltairChart:
-    x = log_x("x", "Parameters N" if variable == "N" else "Tokens D", "x")
-    y = (log_y if log_loss else linear_y)("loss", LOSS, "y", "loss")
+    x = log_x("x", t("Parameters N") if variable == "N" else t("Tokens D"), "x")
+    y = (log_y if log_loss else linear_y)("loss", t("Loss, nats per token"), "y", "loss")
     kinds = list(_LINE_KINDS)
     colours = [theme.accent, theme.accent_2, theme.categorical[2], theme.categorical[3]]
     colour = alt.Color("line:N", scale=alt.Scale(domain=kinds, range=colours), legend=None)
@@ -147,21 +152,21 @@ def _panel_template(theme: Theme, variable: str, log_loss: bool) -> AltairChart:
     )
 
 
-PANELS: tuple[tuple[str, bool, str], ...] = (
-    ("N", True, "Loss against parameters, both logarithmic"),
-    ("D", True, "Loss against tokens, both logarithmic"),
-    ("N", False, "Loss against parameters, logarithmic in N alone"),
-    ("D", False, "Loss against tokens, logarithmic in D alone"),
+PANELS: tuple[tuple[str, bool, Callable[[], str]], ...] = (
+    ("N", True, lambda: t("Loss against parameters, both logarithmic")),
+    ("D", True, lambda: t("Loss against tokens, both logarithmic")),
+    ("N", False, lambda: t("Loss against parameters, logarithmic in N alone")),
+    ("D", False, lambda: t("Loss against tokens, logarithmic in D alone")),
 )
-"""The four panels in reading order: variable, whether the loss is logarithmic, title."""
+"""The four panels in reading order: variable, whether the loss is logarithmic, and what tells the title."""
 
 
 def four_panels(result: DemoResult, theme: Theme) -> Figure:
     """All four panels as one picture, two by two, for a file."""
-    figures = [(panel(result, variable, theme, log_loss=log), title) for variable, log, title in PANELS]
+    figures = [(panel(result, variable, theme, log_loss=log), title()) for variable, log, title in PANELS]
     title = {
-        "text": "What simulated runs say of the law they were drawn from",
-        "subtitle": "Simulated data: no model was trained. Circles: runs. Published curves are for other data.",
+        "text": t("What simulated runs say of the law they were drawn from"),
+        "subtitle": t("Simulated data: no model was trained. Circles: runs. Published curves are for other data."),
         "offset": 52,
     }
     return side_by_side([figures[:2], figures[2:]], title=title, width=460, height=320, gap=150)
@@ -201,8 +206,8 @@ def chinchilla_optimal(result: DemoResult, theme: Theme, *, titled: bool = True)
     points = [to_pixels(m.N, m.loss, x_domain, y_domain, _OPTIMAL_WIDTH, _OPTIMAL_PLOT, log_y=False) for m in models]
     highest = curves[-1]
     title = {
-        "text": "Where the same compute is best spent",
-        "subtitle": "Curves: the planted law. Rings: the optima of the law fitted to simulated runs.",
+        "text": t("Where the same compute is best spent"),
+        "subtitle": t("Curves: the planted law. Rings: the optima of the law fitted to simulated runs."),
     }
     return Figure(
         template={**_optimal_template(theme), "title": title} if titled else _optimal_template(theme),
@@ -234,8 +239,8 @@ def _ridge_names(curves: Sequence[IsoFlop]) -> pd.DataFrame:
     rows = []
     planted_left = first.optimum.N <= first.twenty.N
     for a, b, text, line in (
-        (first.optimum, second.optimum, "planted optimum", "optimum"),
-        (first.twenty, second.twenty, "20 tokens per parameter", "twenty"),
+        (first.optimum, second.optimum, t("planted optimum"), "optimum"),
+        (first.twenty, second.twenty, t("20 tokens per parameter"), "twenty"),
     ):
         left = planted_left == (line == "optimum")
         place = {"align": "right", "dx": -12.0, "dy": 0.0} if left else {"align": "left", "dx": 14.0, "dy": 0.0}
@@ -255,7 +260,7 @@ def _pieces(
 
 @template
 def _optimal_template(theme: Theme) -> AltairChart:
-    x, y = log_x("N", "Parameters N", "x"), linear_y("loss", LOSS, "y", "loss")
+    x, y = log_x("N", t("Parameters N"), "x"), linear_y("loss", t("Loss, nats per token"), "y", "loss")
     shades = [theme.sequential[k] for k in (4, 4, 5, 6, 7)]
     family = alt.Color("line:N", scale=alt.Scale(domain=list("01234"), range=shades), legend=None)
     kinds = ["optimum", "twenty"]

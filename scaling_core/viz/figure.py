@@ -3,8 +3,8 @@
 Altair's objects check and copy themselves at every step, which costs tenths of a second for a chart of many layers.
 So a chart function here has two parts. The template is an Altair chart over named data sets; where a number belongs
 to one picture only (the ends of an axis, its ticks) it holds a placeholder, `alt.ExprRef(expr=name)`. It is made once
-for each theme and kept. A `Figure` binds it to data frames and to values for the placeholders, in well under a
-millisecond, and the page sends nothing but these to the browser.
+for each theme and language, and kept. A `Figure` binds it to data frames and to values for the placeholders, in well
+under a millisecond, and the page sends nothing but these to the browser.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from scaling_core.language import current
 from scaling_core.viz.theme import AltairChart, Theme
 
 Spec = dict[str, Any]
@@ -65,13 +66,13 @@ def _fill(node: Any, values: Mapping[str, Any]) -> Any:
 def template(build: Callable[..., AltairChart]) -> Callable[..., Spec]:
     """Decorate a function of a theme (and hashable options) that returns a themed Altair chart over named data.
 
-    The result is its Vega-Lite, made on the first call for these arguments and kept from then on.
+    The result is its Vega-Lite, made on the first call for these arguments in a language and kept from then on.
     """
     made: dict[tuple[Any, ...], Spec] = {}
 
     @wraps(build)
     def cached(theme: Theme, *options: Any) -> Spec:
-        key = (theme, *options)
+        key = (current(), theme, *options)
         if key not in made:
             with _LOCK:
                 if key not in made:

@@ -9,14 +9,24 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.fit import FitResult, RunPoints, predict
+from scaling_core.language import t
 from scaling_core.laws import PowerLaw
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_path import Path
-from scaling_core.viz.fit_runs import AXES, MOST_NAMED, Fit, Plane, Shown, drawn_sizes, runs_frame, shades
+from scaling_core.viz.fit_runs import (
+    MOST_NAMED,
+    Fit,
+    Plane,
+    Shown,
+    axis_title,
+    drawn_sizes,
+    runs_frame,
+    shades,
+    size_name,
+)
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345
@@ -134,21 +144,21 @@ def _chosen(chosen: Path | None, plane: Plane, frontier: pd.DataFrame, theme: Th
     rows = pd.DataFrame(columns=list(columns)).astype(columns)
     if chosen is not None and chosen.loss is not None and plane.x[0] <= float(chosen.C[0]) <= plane.x[1]:
         low, high = (chosen.loss if end is None else end for end in (chosen.loss_low, chosen.loss_high))
-        name = f"{format_quantity(float(chosen.N[0]))} on {format_quantity(float(chosen.D[0]))}"
+        name = size_name(float(chosen.N[0]), float(chosen.D[0]))
         rows = pd.DataFrame({"x": chosen.C, "y": chosen.loss, "low": low, "high": high, "name": [name]})
     return plane.named(rows, size=theme.mark_size + 1, segments=plane.pieces(frontier.drop(columns="part")))
 
 
 @template
 def _law_template(theme: Theme, x_name: str) -> AltairChart:
-    x = log_x("x", AXES[x_name], "x", "flops" if x_name == "C" else "count")
-    y, low = log_y("y", LOSS, "y", "loss"), log_y("low", LOSS, "y", "loss")
+    x = log_x("x", axis_title(x_name), "x", "flops" if x_name == "C" else "count")
+    y, low = (log_y(field, axis_title("loss"), "y", "loss") for field in ("y", "low"))
     own = alt.Color("colour:N", scale=None, legend=None)
     tips = [
         alt.Tooltip(f"{field}:N", title=title)
         for field, title in (
-            ("name", "run"), ("tip_N", "N"), ("tip_D", "D"), ("tip_C", "C"), ("loss", "measured"),
-            ("tip_hat", "the law says"),
+            ("name", t("run")), ("tip_N", "N"), ("tip_D", "D"), ("tip_C", "C"), ("loss", t("measured")),
+            ("tip_hat", t("the law says")),
         )
     ]  # fmt: skip
     runs = alt.Chart(alt.NamedData("runs")).encode(x, y, tooltip=tips)

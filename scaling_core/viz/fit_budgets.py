@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.fit import AllocationFit, RunPoints
+from scaling_core.language import t
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import axis_values, log_domain, log_x, log_y, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import HEIGHT, MOST_CURVES, PLOT, WIDTH, loss_domain
-from scaling_core.viz.fit_runs import AXES, MOST_DRAWN, Plane, drawn_sizes, shades
+from scaling_core.viz.fit_runs import MOST_DRAWN, Plane, axis_title, drawn_sizes, shades
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 MOST_BUDGETS = 9
@@ -113,11 +113,10 @@ def _minima(fit: AllocationFit, colours: list[str], kind: str) -> pd.DataFrame:
 
 @template
 def _budgets_template(theme: Theme) -> AltairChart:
-    x, y = log_x("x", AXES["N"], "x"), log_y("y", LOSS, "y", "loss")
+    x, y = log_x("x", axis_title("N"), "x"), log_y("y", axis_title("loss"), "y", "loss")
     own = alt.Color("colour:N", scale=None, legend=None)
-    runs = alt.Chart(alt.NamedData("runs")).encode(
-        x, y, color=own, tooltip=[alt.Tooltip("tip:N", title="budget"), alt.Tooltip("y:Q", title="loss", format=".4f")]
-    )
+    tips = [alt.Tooltip("tip:N", title=t("budget")), alt.Tooltip("y:Q", title=t("loss"), format=".4f")]
+    runs = alt.Chart(alt.NamedData("runs")).encode(x, y, color=own, tooltip=tips)
     curves = alt.Chart(alt.NamedData("curves")).encode(x, y, detail="line:N", color=own)
     minima = alt.Chart(alt.NamedData("minima")).encode(x, y)
     names = alt.Chart(alt.NamedData("names")).encode(x, y, text="name:N", color=own)
@@ -139,7 +138,7 @@ def _budgets_template(theme: Theme) -> AltairChart:
                 strokeWidth=2, opacity=1,
             ).transform_filter("datum.kind == 'other'"),
             minima.mark_rule(clip=True, color=theme.accent_2, strokeWidth=3)
-            .encode(log_x("low", AXES["N"], "x"), x2="high:Q")
+            .encode(log_x("low", axis_title("N"), "x"), x2="high:Q")
             .transform_filter("datum.kind == 'own'"),
             minima.mark_point(
                 clip=True, shape="diamond", size=1.6 * size, filled=True, color=theme.accent_2, opacity=1,
@@ -208,7 +207,7 @@ def _named_sizes(N: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float]
 
 @template
 def _envelope_template(theme: Theme) -> AltairChart:
-    x, y = log_x("x", AXES["C"], "x", "flops"), log_y("y", LOSS, "y", "loss")
+    x, y = log_x("x", axis_title("C"), "x", "flops"), log_y("y", axis_title("loss"), "y", "loss")
     own = alt.Color("colour:N", scale=None, legend=None)
     runs = alt.Chart(alt.NamedData("runs"))
     edge = alt.Chart(alt.NamedData("edge")).encode(x, y)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.fit import joint_region
+from scaling_core.language import t
 from scaling_core.laws import form_of
 from scaling_core.viz.axes import Domain, axis_values, linear_ticks, linear_x, linear_y, log_domain, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import run_marks
-from scaling_core.viz.fit_runs import AXES, MOST_NAMED, Fit, Plane, Shown, runs_frame
+from scaling_core.viz.fit_runs import MOST_NAMED, Fit, Plane, Shown, axis_title, runs_frame
 from scaling_core.viz.labels import datum, halo_text, named_points
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
@@ -29,7 +30,6 @@ SIGNS = {
     "alpha_D": "α_D",
     "R_N_star": "R_N*",
     "R_D_star": "R_D*",
-    "offset": "floor",
 }
 """How constants are written; others by their own names."""
 MOST_REPLICATES = 600
@@ -42,7 +42,8 @@ Against = Literal["N", "D", "C"]
 
 def sign(name: str) -> str:
     """A constant as it is written in text."""
-    return SIGNS.get(name, name)
+    words = {"offset": t("floor"), "coefficient": t("coefficient"), "exponent": t("exponent")}
+    return words.get(name) or SIGNS.get(name, name)
 
 
 def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme, *, noise: float | None = None) -> Figure:
@@ -68,7 +69,7 @@ def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme, *,
     named = runs[runs.kind.isin(("far", "left out"))]
     named = named.reindex(named.off.abs().sort_values(ascending=False).index).head(MOST_NAMED)
     words = [
-        name if seen == "" else f"{name}, {off:+.0f}%"
+        name if seen == "" else t("{name}, {off:+.0f}%", name=name, off=off)
         for name, seen, off in zip(named["name"], named["shape"], named.off, strict=True)
     ]
     plane = Plane(x=x_domain, y=y_domain, width=_WIDTH, height=_PLOT, log_y=False)
@@ -88,11 +89,14 @@ def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme, *,
 
 @template
 def _residual_template(theme: Theme, against: str) -> AltairChart:
-    title = "Measured above the law, %"
-    x = log_x("x", AXES[against], "x", "flops" if against == "C" else "count")
+    title = t("Measured above the law, %")
+    x = log_x("x", axis_title(against), "x", "flops" if against == "C" else "count")
     y, low = linear_y("y", title, "y"), linear_y("low", title, "y")
     band = alt.Chart(alt.NamedData("band"))
-    tips = [alt.Tooltip("name:N", title="run"), alt.Tooltip("off:Q", title="above the law, %", format="+.2f")]
+    tips = [
+        alt.Tooltip("name:N", title=t("run")),
+        alt.Tooltip("off:Q", title=t("above the law, %"), format="+.2f"),
+    ]
     runs = alt.Chart(alt.NamedData("runs")).encode(x, y, tooltip=tips)
     far = alt.Chart(alt.NamedData("far")).encode(x, y, text="name:N")
     place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
@@ -146,7 +150,7 @@ def joint_chart(
     near = [row for row in published if _near(row[1], x_span) and _near(row[2], y_span)]
     x_domain = nice_domain([*x_span, here_x, *(row[1] for row in near)], margin=0.12)
     y_domain = nice_domain([*y_span, here_y, *(row[2] for row in near)], margin=0.12)
-    points = [("your fit", here_x, here_y), *near]
+    points = [(t("your fit"), here_x, here_y), *near]
     return Figure(
         template=_joint_template(theme, *(sign(name) for name in pair)),
         data={

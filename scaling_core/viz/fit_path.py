@@ -14,6 +14,7 @@ import pandas as pd
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit, interval
+from scaling_core.language import retold, t
 from scaling_core.laws import Law, PowerLaw, form_of
 from scaling_core.optimum import Band, frontier, optimum_band
 from scaling_core.units import format_quantity
@@ -26,13 +27,16 @@ from scaling_core.viz.theme import AltairChart, Theme, themed
 HEIGHT = 345
 _WIDTH, _PLOT = 690.0, 280.0
 Quantity = Literal["N", "D", "ratio"]
-QUANTITIES: dict[Quantity, tuple[str, str]] = {
-    "N": ("Best size", "Best parameters N*"),
-    "D": ("Best tokens", "Best tokens D*"),
-    "ratio": ("Ratio D/N", "Best tokens per parameter D*/N*"),
-}
-"""What may be drawn: its name in the choice, and on the axis."""
 POINTS = 61
+
+
+def quantities() -> dict[Quantity, tuple[str, str]]:
+    """What may be drawn: its name in the choice, and on the axis."""
+    return {
+        "N": (t("Best size"), t("Best parameters N*")),
+        "D": (t("Best tokens"), t("Best tokens D*")),
+        "ratio": (t("Ratio D/N"), t("Best tokens per parameter D*/N*")),
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,9 +72,9 @@ class Path:
         return ratio, low, high
 
 
-def fitted_path(result: Fit, C: FloatArray, name: str = "your runs") -> Path | None:
+def fitted_path(result: Fit, C: FloatArray) -> Path | None:
     """The optimum of a fitted law along budgets, with its intervals; None for a law without an optimum."""
-    law = result.law
+    law, name = result.law, t("your runs")
     if isinstance(law, PowerLaw):
         return None
     try:
@@ -180,7 +184,7 @@ def path_chart(
         data={
             "lines": whole,
             "names": _names(whole, x_domain, y_domain),
-            "range": pd.DataFrame({"x": [inside[0]], "x2": [inside[1]], "y": [y_domain[0]], "text": ["your runs"]}),
+            "range": pd.DataFrame({"x": [inside[0]], "x2": [inside[1]], "y": [y_domain[0]], "text": [t("your runs")]}),
             "points": points,
             "chosen": plane.named(
                 pd.DataFrame({"x": [at], "y": [value], "name": [format_quantity(value)]}),
@@ -197,7 +201,7 @@ def _frame(path: Path, quantity: Quantity, kind: str, theme: Theme, hue: str = "
     colour = {"own": theme.accent, "second": theme.accent_2}.get(kind, hue)
     width = {"own": 4.5, "second": 3.0}.get(kind, 2.0)
     return pd.DataFrame(
-        {"x": path.C, "y": value, "low": low, "high": high, "line": path.name, "kind": kind, "colour": colour}
+        {"x": path.C, "y": value, "low": low, "high": high, "line": retold(path.name), "kind": kind, "colour": colour}
     ).assign(width=width)
 
 
@@ -227,9 +231,9 @@ def _names(lines: pd.DataFrame, x_domain: Domain, y_domain: Domain) -> pd.DataFr
 
 @template
 def _path_template(theme: Theme, quantity: Quantity) -> AltairChart:
-    x = log_x("x", "Compute C, FLOP", "x", "flops")
-    y = log_y("y", QUANTITIES[quantity][1], "y", "count")
-    low = log_y("low", QUANTITIES[quantity][1], "y", "count")
+    x = log_x("x", t("Compute C, FLOP"), "x", "flops")
+    y = log_y("y", quantities()[quantity][1], "y", "count")
+    low = log_y("low", quantities()[quantity][1], "y", "count")
     colour = alt.Color("colour:N", scale=None, legend=None)
     lines = alt.Chart(alt.NamedData("lines")).encode(x, detail="line:N")
     names = alt.Chart(alt.NamedData("names")).encode(x, y, text="line:N", color=colour)

@@ -14,6 +14,7 @@ import pandas as pd
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit import FitResult, RunPoints
 from scaling_core.fit.repeated.result import RepeatedFit
+from scaling_core.language import retold, t
 from scaling_core.laws import MuennighoffLaw, PowerLaw
 from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz.axes import Domain
@@ -27,10 +28,25 @@ SAME_SIZE = 1e-3
 """Sizes closer than this in ln N are drawn as one."""
 FAINTEST = 4
 """The first step of the sequential scale that stands out from the background, in light and dark."""
-AXES = {"N": "Parameters N", "D": "Tokens D", "C": "Compute C = 6 N D, FLOP"}
 Segment = tuple[float, float, float, float]
 Fit: TypeAlias = FitResult | RepeatedFit
 """A fitted law, of whichever form."""
+
+
+def axis_title(quantity: str) -> str:
+    """What an axis of N, D, C or the loss is called."""
+    titles = {
+        "N": t("Parameters N"),
+        "D": t("Tokens D"),
+        "C": t("Compute C = 6 N D, FLOP"),
+        "loss": t("Loss, nats per token"),
+    }
+    return titles[quantity]
+
+
+def size_name(N: float, D: float) -> str:
+    """A run by its size and its tokens: 70M on 1.4B."""
+    return t("{N} on {D}", N=format_quantity(N), D=format_quantity(D))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,8 +123,9 @@ def thinned(far: BoolArray, most: int = MOST_DRAWN) -> IndexArray:
 def run_names(points: RunPoints) -> list[str]:
     """What each run is called: its label, or its size and tokens."""
     if points.label is not None:
-        return [text if len(text) <= 40 else f"{text[:37]}..." for text in points.label]
-    return [f"{format_quantity(n)} on {format_quantity(d)}" for n, d in zip(points.N, points.D, strict=True)]
+        told = [retold(text) for text in points.label]
+        return [text if len(text) <= 40 else f"{text[:37]}..." for text in told]
+    return [size_name(n, d) for n, d in zip(points.N.tolist(), points.D.tolist(), strict=True)]
 
 
 def drawn_sizes(N: FloatArray, most: int) -> FloatArray:

@@ -1,7 +1,8 @@
 """Charts of a ladder: what is planned, how each rung learns, and the law through its cooled ends.
 
 Blue is the ladder, darker with size; orange is what is foretold and not fitted. A chart here holds no data: it names
-the tables of `lab_frames` that it reads, so it is built once for a plan and a theme, and a poll sends rows only.
+the tables of `lab_frames` that it reads, so it is built once for a plan, a theme and a language, and a poll sends rows
+only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import BYTES_VOCAB
+from scaling_core.language import Language, current, t
 from scaling_core.viz import axes
 from scaling_core.viz.lab_frames import Against, horizon_label, plan_frame, rung_label, size_domain
 from scaling_core.viz.theme import Theme, mix, themed
@@ -46,7 +48,7 @@ def rung_colours(plan: Plan, theme: Theme) -> dict[str, str]:
 
 def loss_title(plan: Plan) -> str:
     """What a loss axis is called: nats per byte where tokens are bytes, else per token."""
-    return f"Loss, nats per {'byte' if plan.spec.corpus.tokens == 'bytes' else 'token'}"
+    return t("Loss, nats per byte") if plan.spec.corpus.tokens == "bytes" else t("Loss, nats per token")
 
 
 def highest_loss(plan: Plan) -> float:
@@ -84,19 +86,23 @@ def loss_domain(measured: Iterable[float], drawn: Iterable[float] = ()) -> axes.
     return axes.nice_domain([*shown, max(shown) + NAME_ROOM * (max(shown) - min(shown))])
 
 
-@lru_cache(maxsize=64)
 def plan_chart(plan: Plan, theme: Theme, *, height: int | None = None) -> dict[str, Any]:
     """Every run of a plan on the plane of N and D: filled blue is fitted, open orange foretold. Table: plan_frame."""
+    return _plan_chart(current(), plan, theme, height)
+
+
+@lru_cache(maxsize=64)
+def _plan_chart(language: Language, plan: Plan, theme: Theme, height: int | None) -> dict[str, Any]:
     frame = plan_frame(plan)
     tokens = (float(frame["tokens"].min()) / 2.0, float(frame["tokens"].max()) * 2.2)
     low, high = size_domain(plan)
     base = alt.Chart(alt.NamedData(name="plan")).encode(
-        x=axes.log_x("params", "Parameters N", (low * 1.3, high * 1.2)),
-        y=axes.log_y("tokens", "Tokens D", tokens),
+        x=axes.log_x("params", t("Parameters N"), (low * 1.3, high * 1.2)),
+        y=axes.log_y("tokens", t("Tokens D"), tokens),
         tooltip=[
-            alt.Tooltip("label:N", title="parameters"),
-            alt.Tooltip("horizon:Q", title="tokens per parameter"),
-            alt.Tooltip("tokens:Q", title="tokens", format=".3s"),
+            alt.Tooltip("label:N", title=t("parameters")),
+            alt.Tooltip("horizon:Q", title=t("tokens per parameter")),
+            alt.Tooltip("tokens:Q", title=t("tokens"), format=".3s"),
             alt.Tooltip("flops:Q", title="FLOP", format=".2e"),
         ],
     )
@@ -112,15 +118,19 @@ def plan_chart(plan: Plan, theme: Theme, *, height: int | None = None) -> dict[s
     return _spec(layers, theme, height)
 
 
-@lru_cache(maxsize=64)
 def learning_chart(plan: Plan, theme: Theme, *, floor: float, height: int | None = None) -> dict[str, Any]:
     """Training loss over tokens, a colour a rung: trunks at constant rate, branches cooled to their measured ends.
 
     Tables: curves (`CurveBook.frame`), points (`point_frame`), ends (`end_frame`). floor: `loss_floor`.
     """
+    return _learning_chart(current(), plan, theme, floor, height)
+
+
+@lru_cache(maxsize=64)
+def _learning_chart(language: Language, plan: Plan, theme: Theme, floor: float, height: int | None) -> dict[str, Any]:
     runs = plan.runs
     domain = (min(run.tokens for run in runs) / 12.0, max(run.tokens for run in runs) * 2.5)
-    x = axes.log_x("tokens", "Training tokens D", domain)
+    x = axes.log_x("tokens", t("Training tokens D"), domain)
     y = alt.Y(
         "loss:Q",
         scale=alt.Scale(type="log", domain=[floor, highest_loss(plan)], nice=False),
@@ -128,9 +138,9 @@ def learning_chart(plan: Plan, theme: Theme, *, floor: float, height: int | None
     )
     colour = _colour("label", rung_colours(plan, theme))
     tips = [
-        alt.Tooltip("label:N", title="parameters"),
-        alt.Tooltip("tokens:Q", title="tokens", format=".3s"),
-        alt.Tooltip("loss:Q", title="loss", format=".3f"),
+        alt.Tooltip("label:N", title=t("parameters")),
+        alt.Tooltip("tokens:Q", title=t("tokens"), format=".3s"),
+        alt.Tooltip("loss:Q", title=t("loss"), format=".3f"),
     ]
     curves = alt.Chart(alt.NamedData(name="curves")).encode(x=x, y=y, color=colour, detail="track:N", tooltip=tips)
     trunks = curves.mark_line(clip=True, strokeWidth=theme.line_width - 0.5)
@@ -150,7 +160,6 @@ def learning_chart(plan: Plan, theme: Theme, *, floor: float, height: int | None
     return _spec(layers, theme, height)
 
 
-@lru_cache(maxsize=64)
 def law_chart(
     plan: Plan, theme: Theme, *, against: Against, domain: axes.Domain, height: int | None = None
 ) -> dict[str, Any]:
@@ -159,14 +168,21 @@ def law_chart(
     Tables: law (`law_frame` for the same `against`), names (`name_frame`), points, predictions. Filled marks are
     measured: circles were fitted, diamonds were held out. domain: `loss_domain`.
     """
+    return _law_chart(current(), plan, theme, against, domain, height)
+
+
+@lru_cache(maxsize=64)
+def _law_chart(
+    language: Language, plan: Plan, theme: Theme, against: Against, domain: axes.Domain, height: int | None
+) -> dict[str, Any]:
     rungs = rung_colours(plan, theme)
     kind: axes.Kind = "flops" if against == "compute" else "count"
     if against == "compute":
         flops = [run.flops for run in plan.runs]
-        wide, title = (min(flops) / 2.2, max(flops) * 4.5), "Training compute C = 6 N D, FLOP"
+        wide, title = (min(flops) / 2.2, max(flops) * 4.5), t("Training compute C = 6 N D, FLOP")
         field, lines = "flops", rungs
     else:
-        wide, title = size_domain(plan), "Parameters N"
+        wide, title = size_domain(plan), t("Parameters N")
         field, lines = "params", dict.fromkeys(map(horizon_label, plan.spec.horizons), theme.accent)
     x, x_of_law = axes.log_x(field, title, wide, kind), axes.log_x("x", title, wide, kind)
     loss = loss_title(plan)
@@ -183,16 +199,19 @@ def law_chart(
     beside = against == "size"
     names = _words(named, theme, _colour("line", lines), rightwards=not beside, dx=6, dy=0 if beside else -9)
     tips = [
-        alt.Tooltip("label:N", title="parameters"),
-        alt.Tooltip("horizon:Q", title="tokens per parameter"),
-        alt.Tooltip("loss:Q", title="loss", format=".3f"),
+        alt.Tooltip("label:N", title=t("parameters")),
+        alt.Tooltip("horizon:Q", title=t("tokens per parameter")),
+        alt.Tooltip("loss:Q", title=t("loss"), format=".3f"),
     ]
     seen = alt.Chart(alt.NamedData(name="points")).encode(x=x, y=y, tooltip=tips)
     fitted = seen.mark_point(
         filled=True, size=theme.point_size * 1.2, opacity=1, stroke=theme.background, strokeWidth=1.5
     ).encode(color=_colour("label", rungs))
     held = seen.mark_point(shape="diamond", filled=True, size=theme.point_size * 1.5, opacity=1, color=theme.accent_2)
-    interval = [alt.Tooltip("low:Q", title="from", format=".3f"), alt.Tooltip("high:Q", title="to", format=".3f")]
+    interval = [
+        alt.Tooltip("low:Q", title=t("from"), format=".3f"),
+        alt.Tooltip("high:Q", title=t("to"), format=".3f"),
+    ]
     foretold = alt.Chart(alt.NamedData(name="predictions")).encode(x=x, y=y, tooltip=[*tips, *interval])
     bars = foretold.mark_rule(clip=True, color=theme.accent_2, strokeWidth=theme.line_width + 1, opacity=0.55)
     layers = alt.layer(

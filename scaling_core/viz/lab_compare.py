@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.fit import FitResult
+from scaling_core.language import t
 from scaling_core.runs.rows import RunRow
 from scaling_core.viz.axes import axis_values, log_x, log_y
 from scaling_core.viz.figure import Figure, template
@@ -114,13 +115,13 @@ def _law(ladder: Compared, fit: FitResult, colour: str, top: float) -> list[pd.D
 
 @template
 def _compare_template(theme: Theme, title: str) -> AltairChart:
-    x = log_x("x", "Training compute C = 6 N D, FLOP", "x", "flops")
+    x = log_x("x", t("Training compute C = 6 N D, FLOP"), "x", "flops")
     y, low = log_y("y", title, "y", "loss"), log_y("low", title, "y", "loss")
     own = alt.Color("colour:N", scale=None, legend=None)
     shape = alt.Shape("shape:N", scale=None, legend=None)
     law = alt.Chart(alt.NamedData("law"))
     line = law.encode(x, y, own, detail="line:N")
-    tips = [alt.Tooltip("line:N", title="ladder"), alt.Tooltip("y:Q", title="loss", format=".3f")]
+    tips = [alt.Tooltip("line:N", title=t("ladder")), alt.Tooltip("y:Q", title=t("loss"), format=".3f")]
     runs = alt.Chart(alt.NamedData("runs")).encode(x, y, shape, tooltip=tips)
     names = alt.Chart(alt.NamedData("names")).encode(x, y, own, text="name:N")
     place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}

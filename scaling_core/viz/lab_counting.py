@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.fit import FitResult
+from scaling_core.language import t
 from scaling_core.runs.results import Counting
 from scaling_core.viz.axes import axis_values, linear_ticks, linear_x, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_path import fitted_path
 from scaling_core.viz.fit_runs import Plane
-from scaling_core.viz.lab_counts import COUNTING_NAMES, Exponent
+from scaling_core.viz.lab_counts import Exponent, counting_names
 from scaling_core.viz.labels import datum, halo_text, spread
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
@@ -55,7 +56,7 @@ def exponent_chart(
 
 @template
 def _exponent_template(theme: Theme) -> AltairChart:
-    title = "Exponent a of N* ∝ Cᵃ"
+    title = t("Exponent a of N* ∝ Cᵃ")
     x = linear_x("x", title, "x")
     y = alt.Y(
         "name:N",
@@ -67,7 +68,11 @@ def _exponent_template(theme: Theme) -> AltairChart:
     colour = alt.Color("colour:N", scale=None, legend=None)
     rows = alt.Chart(alt.NamedData("rows")).encode(x, y)
     marks = alt.Chart(alt.NamedData("marks")).encode(x)
-    tips = [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("x", "low", "high")]
+    tips = [
+        alt.Tooltip("x:Q", title="a", format=".3f"),
+        alt.Tooltip("low:Q", title=t("from"), format=".3f"),
+        alt.Tooltip("high:Q", title=t("to"), format=".3f"),
+    ]
     return themed(
         alt.layer(
             marks.mark_rule(color=theme.muted, strokeWidth=2, strokeDash=[5, 5]),
@@ -90,8 +95,8 @@ def best_size_chart(fits: Mapping[Counting, FitResult], chosen: Counting, theme:
     Lines end where the runs do; `fits` holds the counts for which there is a law.
     """
     lines = []
-    names = [COUNTING_NAMES[counting][0] for counting in fits]
-    colours = dict(zip(fits, row_colours(names, COUNTING_NAMES[chosen][0], theme), strict=True))
+    names = counting_names()
+    colours = dict(zip(fits, row_colours([*fits], chosen, theme), strict=True))
     for counting, fit in fits.items():
         C = np.geomspace(float(fit.points.C.min()), float(fit.points.C.max()), 41)
         path = fitted_path(fit, C)
@@ -105,7 +110,7 @@ def best_size_chart(fits: Mapping[Counting, FitResult], chosen: Counting, theme:
                     "y": path.N,
                     "low": low,
                     "high": high,
-                    "line": COUNTING_NAMES[counting][1],
+                    "line": names[counting][1],
                     "colour": colours[counting],
                     "chosen": counting == chosen,
                 }
@@ -141,8 +146,9 @@ def row_colours(names: Sequence[str], chosen: str, theme: Theme) -> list[str]:
 
 @template
 def _size_template(theme: Theme) -> AltairChart:
-    x = log_x("x", "Training compute C = 6 N D, FLOP", "x", "flops")
-    y, low = log_y("y", "Best parameters N*", "y", "count"), log_y("low", "Best parameters N*", "y", "count")
+    x = log_x("x", t("Training compute C = 6 N D, FLOP"), "x", "flops")
+    title = t("Best parameters N*")
+    y, low = log_y("y", title, "y", "count"), log_y("low", title, "y", "count")
     own = alt.Color("colour:N", scale=None, legend=None)
     lines = alt.Chart(alt.NamedData("lines"))
     names = alt.Chart(alt.NamedData("names")).encode(x, y, own, text="line:N")

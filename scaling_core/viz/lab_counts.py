@@ -7,7 +7,7 @@ Source: Pearce & Song 2024 (arXiv 2406.12907); Porian et al. 2024 (arXiv 2406.19
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +15,24 @@ import numpy as np
 from scaling_core.arrays import FloatArray
 from scaling_core.fit import FitResult, interval
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs.results import Counting
 from scaling_core.runs.rows import RunRow
 
-COUNTING_NAMES: Mapping[Counting, tuple[str, str]] = {
-    "with_head": ("With head", "with head"),
-    "total": ("All parameters", "all"),
-    "non_embedding": ("Without embeddings", "without"),
-}
-"""Name of each count, and a shorter one for lines, in the order of the page."""
 BUDGETS = 9
 GRID = 401
 REACH = 30.0
 """How far beyond the trained sizes an optimum is looked for, as a factor."""
 MOST_REPLICATES = 200
+
+
+def counting_names() -> dict[Counting, tuple[str, str]]:
+    """Name of each count, and a shorter one for lines, in the order of the page."""
+    return {
+        "with_head": (t("With head"), t("with head")),
+        "total": (t("All parameters"), t("all")),
+        "non_embedding": (t("Without embeddings"), t("without")),
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from scaling_core.arrays import FloatArray
 from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit, FitResult, RunPoints, fit_envelope
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs.rows import RunRow
 from scaling_core.viz.axes import Domain, Kind, axis_values, log_x, log_y
 from scaling_core.viz.figure import Figure, template
@@ -26,12 +27,7 @@ from scaling_core.viz.labels import datum, halo_text, spread
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 Along = Literal["step", "tokens", "compute"]
-ALONG: dict[Along, tuple[str, str, Kind]] = {
-    "step": ("Step", "Optimiser step", "count"),
-    "tokens": ("Tokens", "Training tokens D", "count"),
-    "compute": ("Compute", "Training compute C = 6 N D, FLOP", "flops"),
-}
-"""What curves may run along: its name in the choice, its title on the axis, the kind of the axis."""
+_KIND: dict[Along, Kind] = {"step": "count", "tokens": "count", "compute": "flops"}
 _FIELD: dict[Along, str] = {"step": "step", "tokens": "tokens", "compute": "flops"}
 HEIGHT = 345
 WIDTH, PLOT = 1050.0, 280.0
@@ -40,6 +36,15 @@ EARLIEST = 0.02
 """Share of its training at which the picture of the collapse begins."""
 COMPARED = (0.1, 0.2, 0.4, 0.7)
 """Shares of training at which the collapsed curves are compared."""
+
+
+def along_names() -> dict[Along, tuple[str, str, str]]:
+    """What curves may run along: its name in the choice, its title on the axis, its name within a sentence."""
+    return {
+        "step": (t("Step"), t("Optimiser step"), t("step")),
+        "tokens": (t("Tokens"), t("Training tokens D"), t("tokens")),
+        "compute": (t("Compute"), t("Training compute C = 6 N D, FLOP"), t("compute")),
+    }
 
 
 def curves_chart(
@@ -93,7 +98,7 @@ def curves_chart(
             "names": plane.named(last.assign(name=last["line"]), size=theme.mark_size, runs=points[["x", "y"]]),
         },
         values={
-            **axis_values("x", x_domain, kind=ALONG[along][2], most=9),
+            **axis_values("x", x_domain, kind=_KIND[along], most=9),
             **axis_values("y", y_domain, kind="loss"),
             "y_ticks": loss_ticks(y_domain),
         },
@@ -102,16 +107,16 @@ def curves_chart(
 
 @template
 def _curves_template(theme: Theme, along: Along, loss: str) -> AltairChart:
-    _, title, kind = ALONG[along]
-    x = log_x("x", title, "x", kind)
+    _, title, short = along_names()[along]
+    x = log_x("x", title, "x", _KIND[along])
     y, low = log_y("y", loss, "y", "loss"), log_y("low", loss, "y", "loss")
     own = alt.Color("colour:N", scale=None, legend=None)
     opacity = alt.Opacity("opacity:Q", scale=None, legend=None)
     tips = [
-        alt.Tooltip("line:N", title="parameters"),
-        alt.Tooltip("track:N", title="track"),
-        alt.Tooltip("x:Q", title=along, format=".3s"),
-        alt.Tooltip("y:Q", title="loss", format=".3f"),
+        alt.Tooltip("line:N", title=t("parameters")),
+        alt.Tooltip("track:N", title=t("track")),
+        alt.Tooltip("x:Q", title=short, format=".3s"),
+        alt.Tooltip("y:Q", title=t("loss"), format=".3f"),
     ]
     lines = alt.Chart(alt.NamedData("lines")).encode(x, y, own, opacity, detail="track:N", tooltip=tips)
     points = alt.Chart(alt.NamedData("points")).encode(x, y, own, opacity, tooltip=tips)
@@ -284,13 +289,13 @@ def collapse_chart(plan: Plan, frame: pd.DataFrame, theme: Theme) -> Figure:
 
 @template
 def _collapse_template(theme: Theme) -> AltairChart:
-    x = log_x("share", "Share of its own training, D / D at its end", "x", "plain", format="~%")
-    y = log_y("left", "(L − E) / (L at its end − E)", "y", "plain")
+    x = log_x("share", t("Share of its own training, D / D at its end"), "x", "plain", format="~%")
+    y = log_y("left", t("(L − E) / (L at its end − E)"), "y", "plain")
     own = alt.Color("colour:N", scale=None, legend=None)
     tips = [
-        alt.Tooltip("label:N", title="parameters"),
-        alt.Tooltip("share:Q", title="share of training", format=".1%"),
-        alt.Tooltip("left:Q", title="loss above the floor, of its end", format=".2f"),
+        alt.Tooltip("label:N", title=t("parameters")),
+        alt.Tooltip("share:Q", title=t("share of training"), format=".1%"),
+        alt.Tooltip("left:Q", title=t("loss above the floor, of its end"), format=".2f"),
     ]
     lines = alt.Chart(alt.NamedData("lines")).encode(x, y, own, detail="track:N", tooltip=tips)
     names = alt.Chart(alt.NamedData("names")).encode(x, y, own, text="label:N")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.runs.tuning import Bowl, RateLaw
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import axis_values, linear_y, log_domain, log_x, log_y, nice_domain
@@ -87,13 +88,13 @@ def _below(vertices: pd.DataFrame, plane: Plane) -> pd.DataFrame:
 
 @template
 def _bowl_template(theme: Theme) -> AltairChart:
-    x = log_x("x", "Peak learning rate", "x", "plain", format="~g")
-    y = linear_y("y", "Loss above its least, nats", "y", "plain")
+    x = log_x("x", t("Peak learning rate"), "x", "plain", format="~g")
+    y = linear_y("y", t("Loss above its least, nats"), "y", "plain")
     own = alt.Color("colour:N", scale=None, legend=None)
     tips = [
-        alt.Tooltip("line:N", title="parameters"),
-        alt.Tooltip("x:Q", title="rate", format=".2~g"),
-        alt.Tooltip("y:Q", title="above the least", format=".4f"),
+        alt.Tooltip("line:N", title=t("parameters")),
+        alt.Tooltip("x:Q", title=t("rate"), format=".2~g"),
+        alt.Tooltip("y:Q", title=t("above the least"), format=".4f"),
     ]
     size = theme.point_size
     points = alt.Chart(alt.NamedData("points")).encode(x, y, own, tooltip=tips)
@@ -163,8 +164,8 @@ def rate_chart(plan: Plan, bowls: Sequence[Bowl], law: RateLaw | None, theme: Th
 
 @template
 def _rate_template(theme: Theme) -> AltairChart:
-    x = log_x("x", "Parameters without embeddings and head", "x", "count")
-    y = log_y("y", "Best peak rate", "y", "plain", format="~g")
+    x = log_x("x", t("Parameters without embeddings and head"), "x", "count")
+    y = log_y("y", t("Best peak rate"), "y", "plain", format="~g")
     own = alt.Color("colour:N", scale=None, legend=None)
     fill = alt.Fill("colour:N", scale=None, legend=None)
     best = alt.Chart(alt.NamedData("best")).encode(x, y)

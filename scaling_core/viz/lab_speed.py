@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.lab.records import Plan
+from scaling_core.language import t
 from scaling_core.viz.axes import axis_values, linear_x, linear_y, log_y, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_runs import Plane
@@ -17,15 +18,20 @@ from scaling_core.viz.labels import halo_text
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 Measure = Literal["tokens_per_second", "memory_bytes", "flops_per_second"]
-TITLES: dict[Measure, str] = {
-    "tokens_per_second": "Tokens per second",
-    "flops_per_second": "6 N × tokens per second, GFLOP/s",
-    "memory_bytes": "Memory, GB",
-}
+Unit = Literal["hours", "minutes", "seconds"]
 _UNIT: dict[Measure, float] = {"tokens_per_second": 1.0, "flops_per_second": 1e9, "memory_bytes": 1e9}
 HEIGHT = 300
 WIDTH, PLOT = 430.0, 240.0
 """Pixels of one of two plots beside each other, without its axes, for which names are laid out."""
+
+
+def measure_names() -> dict[Measure, tuple[str, str]]:
+    """What is drawn along the time: its title, which begins a sentence too, and its name under the pointer."""
+    return {
+        "tokens_per_second": (t("Tokens per second"), t("tokens per second")),
+        "flops_per_second": (t("6 N × tokens per second, GFLOP/s"), "GFLOP/s"),
+        "memory_bytes": (t("Memory, GB"), t("memory, GB")),
+    }
 
 
 def speed_frame(plan: Plan, curves: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +107,7 @@ def speed_chart(plan: Plan, frame: pd.DataFrame, measure: Measure, theme: Theme)
     )
     middles = _spread_out(middles.reset_index(), plane)
     return Figure(
-        template=_speed_template(theme, measure, f"Time in training, {name}"),
+        template=_speed_template(theme, measure, name),
         data={"lines": lines, "names": middles},
         values={**axis_values("x", x_domain, log=False), **axis_values("y", y_domain, log=log, most=6)},
     )
@@ -119,26 +125,34 @@ def _spread_out(middles: pd.DataFrame, plane: Plane) -> pd.DataFrame:
     return middles.iloc[sorted(kept)].reset_index(drop=True)
 
 
-def time_unit(seconds: float) -> tuple[float, str]:
-    """A unit in which a span of seconds is a small number: its length in seconds, and its name."""
-    for length, name in ((3600.0, "hours"), (60.0, "minutes")):
+def time_unit(seconds: float) -> tuple[float, Unit]:
+    """A unit in which a span of seconds is a small number: its length in seconds, and which it is."""
+    lengths: tuple[tuple[float, Unit], ...] = ((3600.0, "hours"), (60.0, "minutes"))
+    for length, name in lengths:
         if seconds >= 2 * length:
             return length, name
     return 1.0, "seconds"
 
 
+def _time_title(unit: Unit) -> str:
+    titles: dict[Unit, str] = {
+        "hours": t("Time in training, hours"),
+        "minutes": t("Time in training, minutes"),
+        "seconds": t("Time in training, seconds"),
+    }
+    return titles[unit]
+
+
 @template
-def _speed_template(theme: Theme, measure: Measure, time: str) -> AltairChart:
-    x = linear_x("x", time, "x")
-    if measure == "tokens_per_second":
-        y = log_y("y", TITLES[measure], "y", "count")
-    else:
-        y = linear_y("y", TITLES[measure], "y", "plain")
+def _speed_template(theme: Theme, measure: Measure, unit: Unit) -> AltairChart:
+    x = linear_x("x", _time_title(unit), "x")
+    title, short = measure_names()[measure]
+    y = log_y("y", title, "y", "count") if measure == "tokens_per_second" else linear_y("y", title, "y", "plain")
     own = alt.Color("colour:N", scale=None, legend=None)
     tips = [
-        alt.Tooltip("line:N", title="parameters"),
-        alt.Tooltip("track:N", title="track"),
-        alt.Tooltip("y:Q", title=TITLES[measure].lower(), format=".3s"),
+        alt.Tooltip("line:N", title=t("parameters")),
+        alt.Tooltip("track:N", title=t("track")),
+        alt.Tooltip("y:Q", title=short, format=".3s"),
     ]
     lines = alt.Chart(alt.NamedData("lines")).encode(x, y, own, detail="track:N", tooltip=tips)
     names = alt.Chart(alt.NamedData("names")).encode(x, y, own, text="line:N")

@@ -13,12 +13,13 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum import Verdict, frontier
 from scaling_core.viz.axes import Domain, log_x, log_y, power_of_ten
 from scaling_core.viz.figure import Figure, template
+from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, spread, text_width, to_pixels
-from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, diverging, readable_on, themed
 
 N_DOMAIN: Domain = (2e9, 4e12)
@@ -49,12 +50,18 @@ class Line:
         return theme.ink if self.hue is None else theme.categorical[self.hue]
 
 
-ALIKE = {
-    "besiroglu2024-exact": "Besiroglu's exact optimum, since it lies within the standard errors of the published one",
-    "gadre2024-redpajama": "Gadre's law for RedPajama, since like the one for C4 it rests on five runs of 412M at most",
-    "gadre2024-refinedweb": "Gadre's law for RefinedWeb, for the same reason",
-}
-"""Published laws that a comparison leaves out, since it shows one much like them; with the reason."""
+ALIKE = ("besiroglu2024-exact", "gadre2024-redpajama", "gadre2024-refinedweb")
+"""Published laws that a comparison leaves out, since it shows one much like them."""
+
+
+def why_alike() -> dict[str, str]:
+    """Each of the laws in ALIKE, and the reason why a comparison leaves it out."""
+    reasons = (
+        t("Besiroglu's exact optimum, since it lies within the standard errors of the published one"),
+        t("Gadre's law for RedPajama, since like the one for C4 it rests on five runs of 412M at most"),
+        t("Gadre's law for RefinedWeb, for the same reason"),
+    )
+    return dict(zip(ALIKE, reasons, strict=True))
 
 
 def compared(presets: Sequence[Preset]) -> list[Preset]:
@@ -73,24 +80,26 @@ _HUES = {
 _SWEEP = np.geomspace(1e18, 1e30, 400)
 
 
-def frontiers(presets: Sequence[Preset], chosen: str | None, own: Law, own_name: str = "my constants") -> list[Line]:
+def frontiers(presets: Sequence[Preset], chosen: str | None, own: Law, own_name: str | None = None) -> list[Line]:
     """The compute-optimal line of each of the laws, and where a paper printed an allocation of its own, that too.
 
     chosen: the id of the law that the page is about; where it is none of `presets`, `own` is, with a line of its own
-    that is named `own_name`.
+    that is named `own_name`, or "my constants".
     """
     lines = []
     for preset in presets:
         N, D, _ = frontier(preset.joint, _SWEEP)
-        hue, name = _HUES.get(preset.id, 6), preset.short_name.replace(", ", " ")
+        hue, name = _HUES.get(preset.id, 6), preset.told("short_name").replace(", ", " ")
         lines.append(Line(name=name, N=N, D=D, hue=hue, strong=preset.id == chosen))
         if preset.allocation is not None:
             pairs = [preset.allocation.at(float(C)) for C in _SWEEP]
             N, D = np.array([n for n, _ in pairs]), np.array([d for _, d in pairs])
-            lines.append(Line(name=f"{name} as published", N=N, D=D, hue=hue, published=True))
+            lines.append(Line(name=t("{name} as published", name=name), N=N, D=D, hue=hue, published=True))
     if chosen not in [preset.id for preset in presets]:
         N, D, _ = frontier(own, _SWEEP)
-        name = f"{own_name} (mine)" if own_name in [line.name for line in lines] else own_name
+        name = own_name or t("my constants")
+        if name in [line.name for line in lines]:
+            name = t("{name} (mine)", name=name)
         lines.append(Line(name=name, N=N, D=D, strong=True))
     return lines
 
@@ -101,7 +110,7 @@ def nd_plane(marks: Sequence[Mark], lines: Sequence[Line], theme: Theme) -> Figu
     Every line is named at the edge where it leaves the plot; models are named beside their points.
     """
     twenty = np.geomspace(*N_DOMAIN, 2)
-    every = [*lines, Line(name="20 tokens per parameter", N=twenty, D=20 * twenty, published=False)]
+    every = [*lines, Line(name=t("20 tokens per parameter"), N=twenty, D=20 * twenty, published=False)]
     kinds = ["published" if line.published else "law" for line in lines] + ["twenty"]
     drawn = [
         pd.DataFrame(
@@ -208,7 +217,7 @@ def _pieces(line: Line) -> list[tuple[float, float, float, float]]:
 
 @template
 def _plane_template(theme: Theme) -> AltairChart:
-    x, y = log_x("N", "Parameters N", N_DOMAIN), log_y("D", "Tokens D", D_DOMAIN)
+    x, y = log_x("N", t("Parameters N"), N_DOMAIN), log_y("D", t("Tokens D"), D_DOMAIN)
     kinds = ["law", "published", "twenty"]
     colour = alt.Color("colour:N", scale=None, legend=None)
     dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=kinds, range=[[1, 0], [9, 5], [2, 6]]), legend=None)
@@ -259,7 +268,6 @@ def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequenc
     without its "too" where there are many columns.
     """
     cells = []
-    too = "too " if len(columns) <= 6 else ""
     for name, verdicts in rows:
         for column, verdict in zip(columns, verdicts, strict=True):
             share = verdict.compute_left / verdict.C
@@ -273,7 +281,7 @@ def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequenc
                     "column": column,
                     "fill": fill,
                     "ink": readable_on(fill, theme),
-                    "text": "near" if near else f"{too}{'large' if side < 0 else 'small'} {left}",
+                    "text": t("near") if near else _verdict(large=side < 0, left=left, short=len(columns) > 6),
                 }
             )
     return Figure(
@@ -281,6 +289,13 @@ def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequenc
         data={"cells": pd.DataFrame(cells)},
         values={"rows": [name for name, _ in rows], "columns": list(columns)},
     )
+
+
+def _verdict(*, large: bool, left: str, short: bool) -> str:
+    """On which side of the optimum a model is, and the share of its compute that it left."""
+    if short:
+        return t("large {left}", left=left) if large else t("small {left}", left=left)
+    return t("too large {left}", left=left) if large else t("too small {left}", left=left)
 
 
 _HEADER_LINE = 18

@@ -11,12 +11,13 @@ import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Range
+from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.optimum import frontier
 from scaling_core.viz.axes import Domain, decades, log_x, log_y, scientific
 from scaling_core.viz.figure import Figure, template
+from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.laws import Mark
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, mix, themed
 
 N_DOMAIN: Domain = (3e7, 3e12)
@@ -80,7 +81,7 @@ def surface_chart(
         bands.append(pd.DataFrame({"N": N, "D": D, "D2": D_DOMAIN[1] * _BEYOND, "band": k, "colour": shades[k]}))
         if D_DOMAIN[0] * 1.02 < D[-1] < D_DOMAIN[1] / 1.02:
             edges.append((float(D[-1]), f"{level:.1f}" if round(level, 1) == level else f"{level:g}"))
-    edges = [*_thinned(edges), (D_DOMAIN[1], "loss")]
+    edges = [*_thinned(edges), (D_DOMAIN[1], t("loss"))]
     path_N, path_D, _ = frontier(law, np.geomspace(1e14, 1e30, 160))
     ends = np.array(N_DOMAIN)
     best_N, best_D, _ = frontier(law, np.array([C]))
@@ -126,7 +127,7 @@ def _line_names(path_N: FloatArray, path_D: FloatArray, C: float) -> pd.DataFram
     )
     if inside.any():
         last = int(np.flatnonzero(inside)[-1])
-        rows.append((float(path_N[last]), float(path_D[last]), "compute-optimal", "frontier"))
+        rows.append((float(path_N[last]), float(path_D[last]), t("compute-optimal"), "frontier"))
     N = min(N_DOMAIN[1] / 1.6, C / (6 * D_DOMAIN[0] * 2))
     if N > N_DOMAIN[0] * 20 and C / (6 * N) < D_DOMAIN[1]:
         rows.append((N, C / (6 * N), f"{scientific(C)} FLOP", "budget"))
@@ -170,8 +171,8 @@ def _measured(valid_N: Range | None, valid_D: Range | None) -> pd.DataFrame:
 
 @template
 def _surface_template(theme: Theme) -> AltairChart:
-    x = log_x("N", "Parameters N", N_DOMAIN, grid=False)
-    y = log_y("D", "Tokens D", D_DOMAIN, grid=False)
+    x = log_x("N", t("Parameters N"), N_DOMAIN, grid=False)
+    y = log_y("D", t("Tokens D"), D_DOMAIN, grid=False)
     fill = (
         alt.Chart(alt.NamedData("bands"))
         .mark_area(clip=True, opacity=1, line={"color": theme.background, "strokeWidth": 1.2})
@@ -214,8 +215,8 @@ def _surface_template(theme: Theme) -> AltairChart:
                 dy=8,
                 color=theme.ink,
                 fontSize=theme.label_size,
-                text="measured here",
-            ).encode(x, log_y("D2", "Tokens D", D_DOMAIN, grid=False)),
+                text=t("measured here"),
+            ).encode(x, log_y("D2", t("Tokens D"), D_DOMAIN, grid=False)),
             lines,
             *halo_text(names, theme, align="right", dx=-_AWAY, font=POWER_FONT),
             alt.Chart(alt.NamedData("best"))

@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from scaling_core.language import t, tdata
 from scaling_core.talk import CheckedClaim
 from scaling_core.viz.axes import axis_values, log_domain, log_x, power_of_ten
 from scaling_core.viz.figure import Figure, template
@@ -24,7 +25,7 @@ _RATIO = "datum.value < 0.999 ? '1/' + format(1 / datum.value, ',~r') : format(d
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ratio:
-    """What a claim prints over what is computed, under the claim's short name."""
+    """What a claim prints over what is computed, under the claim's short name as the reader's language has it."""
 
     label: str
     ratio: float
@@ -41,13 +42,15 @@ class Ratio:
         times = max(self.ratio, 1.0 / self.ratio)
         digits = 2 if 2.0 <= times < 100.0 else 3
         written = power_of_ten(times) if self.off else f"{times:.{digits}g}"
-        return f"{written} times too {'small' if self.ratio < 1.0 else 'large'}"
+        if self.ratio < 1.0:
+            return t("{times} times too small", times=written)
+        return t("{times} times too large", times=written)
 
 
 def ratios(claims: Sequence[CheckedClaim]) -> list[Ratio]:
     """The claims that print a positive number and have one computed, the most too small first; no measurements."""
     found = [
-        Ratio(label=c.label, ratio=c.number / c.recomputed, right=c.verdict == "right")
+        Ratio(label=tdata(c.label), ratio=c.number / c.recomputed, right=c.verdict == "right")
         for c in claims
         if c.verdict != "measure" and isinstance(c.recomputed, float) and c.number and c.recomputed > 0
     ]
@@ -62,7 +65,7 @@ def ratio_chart(claims: Sequence[CheckedClaim], theme: Theme) -> Figure:
     every = ratios(claims)
     wrong = [one for one in every if not one.right]
     right = [one for one in every if one.right]
-    together = f"all {len(right)} that are right"
+    together = t("all {n} that are right", n=len(right))
     inside = [one.ratio for one in every if not one.off]
     low, high = log_domain([*inside, 1.0], per_decade=2)
     domain = low / 10.0, high * 10.0  # a decade at each end for the words
@@ -82,7 +85,7 @@ def ratio_chart(claims: Sequence[CheckedClaim], theme: Theme) -> Figure:
     ]
     small = sum(one.ratio < 1.0 for one in wrong)
     order = [one.label for one in wrong[:small]] + [together] + [one.label for one in wrong[small:]]
-    heads = [(domain[0], "printed too small", "left"), (domain[1], "printed too large", "right")]
+    heads = [(domain[0], t("printed too small"), "left"), (domain[1], t("printed too large"), "right")]
     return Figure(
         template=_ratio_template(theme),
         data={
@@ -97,7 +100,7 @@ def ratio_chart(claims: Sequence[CheckedClaim], theme: Theme) -> Figure:
 
 @template
 def _ratio_template(theme: Theme) -> AltairChart:
-    x = log_x("x", "Printed over computed", "x", labelExpr=_RATIO)
+    x = log_x("x", t("Printed over computed"), "x", labelExpr=_RATIO)
     y = alt.Y("row:N", sort=None, scale=alt.Scale(domain=alt.ExprRef(expr="rows"), padding=0.5), axis=None)
     one: dict[str, Any] = {"datum": 1.0, "type": "quantitative"}
     wrong, right = theme.accent_2, theme.categorical[2]

@@ -15,13 +15,11 @@ import altair as alt
 
 Mode = Literal["light", "dark"]
 
-FONT = (
-    '"Source Sans", "Source Sans 3", "Helvetica Neue", Arial, "Liberation Sans", "DejaVu Sans", '
-    '"PingFang SC", "Noto Sans CJK SC", sans-serif'
-)
-"""Streamlit's own font, shipped with it; then what macOS and Linux have, Chinese included."""
-POWER_FONT = '"Source Sans", "Source Sans 3", "DejaVu Sans", "Lucida Grande", "Arial Unicode MS", sans-serif'
-"""For text with superscripts: each of these has all ten of them, so that an exported 10²¹ is set in one face."""
+CHINESE_FONT = '"PingFang SC", "Hiragino Sans GB", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif'
+FONT = f'"Source Sans", "Source Sans 3", "Helvetica Neue", Arial, "Liberation Sans", "DejaVu Sans", {CHINESE_FONT}'
+"""Streamlit's own font, shipped with it; then what macOS, Windows and Linux have, Chinese included."""
+POWER_FONT = f'"Source Sans", "Source Sans 3", "DejaVu Sans", "Lucida Grande", "Arial Unicode MS", {CHINESE_FONT}'
+"""For text with superscripts: each Latin one has all ten of them, so that an exported 10²¹ is set in one face."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from scaling_core.language import t
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum import RepeatedOptimum, data_wall, loss_limit, wall_at_epochs
 from scaling_core.units import format_loss, format_quantity
@@ -16,7 +17,6 @@ from scaling_core.viz.axes import axis_values, decades, linear_y, log_domain, lo
 from scaling_core.viz.beyond import HEIGHT, PLOT, WIDTH, boxes
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.laws import LOSS
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 
@@ -44,10 +44,10 @@ def wall_chart(law: MuennighoffLaw, here: RepeatedOptimum, stop: RepeatedOptimum
     lines = [("free", wall.unlimited_loss), ("limited", wall.loss)]
     ys = [*(loss for _, loss in lines), np.full_like(budgets, limit)]
     x, y = to_pixels(stop.C, stop.loss, x_domain, y_domain, WIDTH, PLOT, log_y=False)
-    at, floor = int(0.93 * len(budgets)), f"no compute goes below {format_loss(limit)}"
+    at, floor = int(0.93 * len(budgets)), t("no compute goes below {limit}", limit=format_loss(limit))
     below = to_pixels(x_domain[0], limit, x_domain, y_domain, WIDTH, PLOT, log_y=False)[1]
     names = [
-        (budgets[at], wall.unlimited_loss[at], "unlimited data", "free", -6.0, 18.0, "right"),
+        (budgets[at], wall.unlimited_loss[at], t("unlimited data"), "free", -6.0, 18.0, "right"),
         (x_domain[0], limit, floor, "limited", 6.0, 14.0, "left"),
     ]
     points = [
@@ -90,13 +90,14 @@ def wall_chart(law: MuennighoffLaw, here: RepeatedOptimum, stop: RepeatedOptimum
 
 def _times(epochs: float) -> str:
     if epochs <= 1.0:
-        return "once" if epochs > 0.999 else "not all of it"
-    return f"{epochs_text(epochs)} epochs"
+        return t("once") if epochs > 0.999 else t("not all of it")
+    return t("{n} epochs", n=epochs_text(epochs))
 
 
 @template
 def _wall_template(theme: Theme) -> AltairChart:
-    x, y = log_x("C", "Training compute, FLOP", "x", "flops"), linear_y("loss", LOSS, "y", "loss")
+    title = t("Loss, nats per token")
+    x, y = log_x("C", t("Training compute, FLOP"), "x", "flops"), linear_y("loss", title, "y", "loss")
     colour = alt.Color(
         "line:N", scale=alt.Scale(domain=["limited", "free"], range=[theme.accent, theme.muted]), legend=None
     )
@@ -118,9 +119,9 @@ def _wall_template(theme: Theme) -> AltairChart:
                 clip=True, filled=True, size=1.7 * theme.point_size, color=theme.accent_2, opacity=1, shape="diamond"
             ),
             *halo_text(
-                stop.encode(x, linear_y("top", LOSS, "y", "loss")),
+                stop.encode(x, linear_y("top", title, "y", "loss")),
                 theme,
-                text="more compute stops helping",
+                text=t("more compute stops helping"),
                 align="left",
                 dx=8,
                 dy=13,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -11,7 +12,8 @@ from typing import Any
 import altair as alt
 
 from scaling_core.catalog import models
-from scaling_core.viz import beyond, demo, fit, fit_detail, fit_path, laws, surface, talk, wall
+from scaling_core.language import LANGUAGES, speaking
+from scaling_core.viz import beyond, demo, fit, fit_detail, fit_path, isoflop, laws, surface, talk, wall
 from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
@@ -23,7 +25,7 @@ _begun = False
 
 
 def warm_up() -> None:
-    """Start the figure converter and make every chart's template in both themes, in a thread; the first call only."""
+    """Start the figure converter and make the charts' templates in each theme and language, in a thread; once only."""
     global _begun
     with _once:
         if _begun:
@@ -35,7 +37,7 @@ def warm_up() -> None:
 def _everything() -> None:
     """One template after the other, with pauses in which the page comes first."""
     templates: list[tuple[Callable[..., Spec], tuple[Any, ...]]] = [
-        (laws._isoflop_template, ()),
+        (isoflop._isoflop_template, ()),
         (laws._terms_template, (2,)),
         (surface._surface_template, ()),
         (laws._slice_template, ("N",)),
@@ -54,9 +56,10 @@ def _everything() -> None:
         (fit_path._path_template, ("N",)),
     ]
     try:
-        for theme in (light(), dark()):
+        for language, theme in itertools.product(LANGUAGES, (light(), dark())):
             for make, options in templates:
-                make(theme, *options)
+                with speaking(language):
+                    make(theme, *options)
                 time.sleep(0.02)
         to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
     except Exception:

@@ -11,7 +11,7 @@ from scaling_core.catalog import preset
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum import compute_wall, data_limited, inference_optimal, smaller_model
 from scaling_core.units import format_loss, format_quantity
-from tests.page_helpers import blocks, field_errors, law_choice, law_field, law_slider, words
+from tests.page_helpers import blocks, field_errors, knob, law_choice, words
 
 FIELDS = {"C": "compute", "served": "served tokens", "times": "Times the training", "unique": "unique tokens"}
 
@@ -106,7 +106,7 @@ def test_a_law_of_repeated_data_is_used_throughout(page: AppTest) -> None:
 
 def test_own_constants_are_followed(page: AppTest) -> None:
     before = headlines(page)
-    law_slider(page, "beta").set_value(0.35).run()
+    knob(page, "beta").set(0.35)
     assert not page.exception
     assert not page.error
     assert headlines(page)[0] != before[0]
@@ -127,7 +127,7 @@ def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest
 
 def test_constants_without_a_meaningful_optimum_are_said_in_a_sentence(page: AppTest) -> None:
     for key, text in (("A", "1e9"), ("B", "1e-6"), ("alpha", "0.005"), ("beta", "3")):
-        law_field(page, key).set_value(text).run()
+        knob(page, key).set(text)
     assert not page.exception
     assert len(page.error) == 1
     assert "under this law its optimum has less than one" in page.error[0].value

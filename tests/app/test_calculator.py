@@ -23,7 +23,7 @@ from scaling_core.optimum import (
 )
 from scaling_core.units import format_loss, format_quantity, parse_quantity
 from scaling_core.viz.axes import scientific
-from tests.page_helpers import field_errors, law_choice, law_field, law_slider, words
+from tests.page_helpers import components, field_errors, knob, law_choice, words
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_it_opens_on_the_question_of_the_talk_answered(page: AppTest) -> None:
     assert format_quantity(verdict.optimum.N) in text
     assert format_loss(verdict.loss) in text
     assert "Chinchilla" in text
-    assert len(page.get("vega_lite_chart")) == 5
+    assert [data["kind"] for data in components(page) if "spec" in data] == ["isoflop", "terms", "slice", "slice"]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_source_convention_and_range_are_always_there(page: AppTest) -> None:
 
 def test_what_lies_outside_the_range_is_called_an_extrapolation(page: AppTest) -> None:
     assert re.search(r"175B parameters lie [\d.]+ times above the runs behind this law", words(page))
-    page.text_input(key="N").set_value("1B")
-    page.text_input(key="D").set_value("20B").run()
+    knob(page, "N").set("1B")
+    knob(page, "D").set("20B")
     assert "1B parameters lie" not in words(page)
 
 
@@ -87,9 +87,9 @@ def test_what_lies_outside_the_range_is_called_an_extrapolation(page: AppTest) -
 @pytest.mark.parametrize("text", ["nan", "-1", "abc", "1e400", "0", "inf", "", "70B; drop", "<b>7</b>"])
 def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest, key: str, text: str) -> None:
     before = len(page.get("vega_lite_chart"))
-    page.text_input(key=key).set_value("2e12" if key != "C" else "2e22").run()
+    knob(page, key).set("2e12" if key != "C" else "2e22")
     good = words(page)
-    page.text_input(key=key).set_value(text).run()
+    knob(page, key).set(text)
     assert not page.exception
     assert not page.error
     assert len(field_errors(page)) == 1
@@ -101,20 +101,20 @@ def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest
 
 
 def test_a_slider_and_its_number_move_together_and_make_the_law_ones_own(page: AppTest) -> None:
-    law_slider(page, "alpha").set_value(0.4).run()
+    knob(page, "alpha").set(0.4)
     assert law_choice(page).value == "own"
-    assert law_field(page, "alpha").value == "0.4"
-    law_field(page, "beta").set_value("0.31").run()
-    assert law_slider(page, "beta").value == pytest.approx(0.31)
+    assert knob(page, "alpha").text == "0.4"
+    knob(page, "beta").set("0.31")
+    assert knob(page, "beta").value == pytest.approx(0.31)
     assert "Your own constants" in words(page)
     page.button(key="law~reset").click().run()
     assert law_choice(page).value == "hoffmann2022"
-    assert law_field(page, "alpha").value == "0.33917084"
+    assert knob(page, "alpha").text == "0.33917084"
 
 
 @pytest.mark.parametrize("text", ["nan", "-1", "abc", "1e400", ""])
 def test_a_constant_refuses_what_is_no_constant(page: AppTest, text: str) -> None:
-    law_field(page, "A").set_value(text).run()
+    knob(page, "A").set(text)
     assert not page.exception
     assert not page.error
     assert law_choice(page).value == "hoffmann2022"
@@ -124,7 +124,7 @@ def test_a_constant_refuses_what_is_no_constant(page: AppTest, text: str) -> Non
 
 def test_constants_without_a_meaningful_optimum_are_said_in_a_sentence(page: AppTest) -> None:
     for key, text in (("A", "1e9"), ("B", "1e-6"), ("alpha", "0.005"), ("beta", "3")):
-        law_field(page, key).set_value(text).run()
+        knob(page, key).set(text)
     assert not page.exception
     assert len(page.error) == 1
     assert "under this law its optimum has less than one" in page.error[0].value
@@ -149,23 +149,23 @@ def test_an_unknown_law_in_the_address_is_named(project: Path) -> None:
 
 def test_a_stale_message_for_the_picker_cannot_undo_a_slider(page: AppTest) -> None:
     before = law_choice(page).key
-    law_slider(page, "alpha").set_value(0.36).run()
+    knob(page, "alpha").set(0.36)
     assert law_choice(page).key != before
-    law_slider(page, "alpha").set_value(0.37).run()
+    knob(page, "alpha").set(0.37)
     assert law_choice(page).value == "own"
-    assert law_field(page, "alpha").value == "0.37"
+    assert knob(page, "alpha").text == "0.37"
 
 
 def test_ones_own_constants_survive_a_visit_to_another_page(project: Path) -> None:
     app = AppTest.from_file(str(project / "streamlit_app.py"), default_timeout=120).run()
-    law_slider(app, "beta").set_value(0.33).run()
-    app.text_input(key="C").set_value("2e22").run()
+    knob(app, "beta").set(0.33)
+    knob(app, "C").set("2e22")
     app.switch_page("pages/models.py").run()
     assert law_choice(app).value == "own"
-    assert law_field(app, "beta").value == "0.33"
+    assert knob(app, "beta").text == "0.33"
     app.switch_page("pages/calculator.py").run()
-    assert law_slider(app, "beta").value == pytest.approx(0.33)
-    assert app.text_input(key="C").value == "2e22"
+    assert knob(app, "beta").value == pytest.approx(0.33)
+    assert knob(app, "C").text == "2e22"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_impossible_loss_is_said_to_be_impossible_and_the_page_stays(page: Ap
     assert not page.error
     assert len(field_errors(page)) == 1
     assert ("impossible" in field_errors(page)[0]) == (float(text) <= preset("hoffmann2022").joint.floor)
-    assert len(page.get("vega_lite_chart")) == 5
+    assert [data["kind"] for data in components(page) if "spec" in data] == ["isoflop", "terms", "slice", "slice"]
 
 
 def test_a_saved_law_shows_how_far_its_optimum_could_lie_elsewhere(project: Path, lab_home: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from scaling_core.fit import RunPoints, fit_isoflop, fit_law
+from scaling_core.language import speaking
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 from scaling_core.library import save_law, saved_laws
 from scaling_core.ui.fit_save import fit_json, optima_csv, runs_csv
@@ -395,6 +396,17 @@ def test_the_files_hold_what_the_page_shows() -> None:
     assert found["simulated"] is True
     fit = fit_isoflop(points, bootstrap=20)
     assert len(list(csv.DictReader(io.StringIO(optima_csv(fit))))) == len(fit.optima)
+
+
+def test_the_files_are_in_english_whatever_the_language() -> None:
+    with speaking("zh"):
+        source = example()
+        result = fit_law(source.table.points.subset(np.arange(0, 49, 5)), bootstrap=0)
+        assert result.warnings
+        text = fit_json(result, source) + runs_csv(result, Shown(fitted=result.points, far=np.zeros(10, dtype=bool)))
+        text += optima_csv(fit_isoflop(source.table.points, bootstrap=0))
+    assert text.isascii()
+    assert "simulated from Hoffmann 2022, full precision" in text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from scaling_core.catalog import model, models, preset, presets
 from scaling_core.optimum import judge
-from tests.page_helpers import blocks, law_choice, law_slider, words
+from tests.page_helpers import blocks, knob, law_choice, words
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_law_with_a_warning_shows_it(page: AppTest) -> None:
 
 
 def test_own_constants_have_a_line_of_their_own(page: AppTest) -> None:
-    law_slider(page, "beta").set_value(0.33).run()
+    knob(page, "beta").set(0.33)
     assert not page.exception
     assert not page.error
     spec = json.loads(page.get("vega_lite_chart")[0].proto.spec)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from scaling_core.language import speaking
 from scaling_core.talk import claims, counts, select
-from scaling_core.ui.talk import HIGHLIGHTS, TOPICS, claims_csv, formula
+from scaling_core.ui.talk import HIGHLIGHTS, claims_csv, formula, topics
 from tests.page_helpers import blocks, words
 
 
@@ -63,9 +64,9 @@ def test_every_claim_has_a_row_with_both_numbers_a_word_and_a_reason(page: AppTe
 
 
 def test_every_topic_has_a_heading_and_its_claims_beneath(page: AppTest) -> None:
-    assert {claim.topic for claim in claims()} == set(TOPICS)
+    assert {claim.topic for claim in claims()} == set(topics())
     table = next(block for block in blocks(page) if "sl-claims" in block)
-    assert re.findall(r"sl-topic' colspan='6'>(.*?)<", table) == list(TOPICS.values())
+    assert re.findall(r"sl-topic' colspan='6'>(.*?)<", table) == list(topics().values())
 
 
 @pytest.mark.parametrize(("verdict", "source"), [("wrong", "all"), ("all", "notes"), ("right", "talk")])
@@ -97,6 +98,9 @@ def test_the_csv_holds_what_the_command_prints() -> None:
     assert [round(float(part), 3) for part in gain["recomputed"].split()] == [1.886, 1.869]
     for row, claim in zip(read, claims(), strict=True):
         assert (row["verdict"], row["reason"]) == (claim.verdict, claim.reason)
+    with speaking("zh"):
+        there = claims_csv(claims())
+    assert there == claims_csv(claims())
 
 
 @pytest.mark.parametrize(

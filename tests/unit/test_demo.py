@@ -14,6 +14,7 @@ import pytest
 from scaling_core.catalog import DATA, preset
 from scaling_core.demo import ISOFLOP_BUDGETS, MARKED, DemoResult, DemoSpec, make_runs, run_demo, to_json
 from scaling_core.errors import InputError
+from scaling_core.language import speaking
 from scaling_core.laws import ChinchillaLaw
 
 
@@ -120,6 +121,8 @@ def test_json_is_strict_and_has_no_clock(result: DemoResult) -> None:
         raise AssertionError(text)
 
     text = to_json(result)
+    with speaking("zh"):
+        assert to_json(result) == text
     tree = json.loads(text, parse_constant=refuse)
     assert "seconds" not in text
     assert tree["spec"]["preset_id"] == "hoffmann2022"

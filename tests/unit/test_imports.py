@@ -19,8 +19,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("words", ("language",)),
     ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
-    ("answers", ("optimum", "fit", "demo", "talk", "curves")),
+    ("answers", ("optimum", "fit", "demo", "talk", "curves", "learn")),
     (
         "declared",
         (
@@ -51,7 +52,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "lab.surroundings",
         ),
     ),
-    ("store", ("runs", "library")),
+    ("store", ("runs", "library", "ticks")),
     ("pictures", ("viz",)),
     ("commands", ("output", "commands", "lab.report", "lab.options", "lab.commands", "doctor", "cli", "__main__")),
     ("widgets", ("ui",)),
@@ -84,6 +85,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "streamlit": ("ui", "pages", "streamlit_app"),
     "altair": ("viz", "ui", "pages"),
     "vl_convert": ("viz",),
+    "babel": ("language",),
     "pandas": ("viz", "ui", "pages"),
     "scipy": ("fit", "optimum", "demo", "curves"),
     "psutil": ("runs", "doctor", "lab.commands", "lab.surroundings", *CHILD),

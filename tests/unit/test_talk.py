@@ -15,6 +15,7 @@ import pytest
 from scaling_core.catalog import DATA, preset
 from scaling_core.cli import main
 from scaling_core.errors import InputError, ScalingError
+from scaling_core.language import LANGUAGES, Language, speaking, tdata
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.talk import CHECKS, CheckedClaim, Claim, check, claims, counts, select, table, verdict_of
 from scaling_core.talk.allocation import notes_formula, twenty_against_gpt3
@@ -27,6 +28,11 @@ NUMBERS = [
     c.id for c in claims() if c.number is not None and isinstance(c.recomputed, float) and c.verdict != "measure"
 ]
 """Claims of one number, which the common rule decides."""
+UNITS = {
+    *("FLOP", "%", "x", "C", "", "nats per token", "tokens", "parameters", "tokens per parameter", "constants"),
+    *("years", "days", "H100-years", "USD", "degrees of freedom"),
+}
+"""Units that `with_unit` knows how to write in any language."""
 
 
 def altered(id: str, **inputs: tuple[float, ...]) -> Claim:
@@ -85,6 +91,20 @@ def test_the_verdict_turns_with_the_printed_number(id: str) -> None:
     doubled = replace(claim, printed=f"{2.5 * now.recomputed + 1.0!r}{unit}")
     assert verdict(as_computed) == "right"
     assert verdict(doubled) == "wrong"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_changes_words_and_neither_numbers_nor_verdicts(language: Language) -> None:
+    with speaking(language):
+        told = claims()
+        assert len({tdata(claim.label) for claim in told}) == len(told)
+    assert [(c.id, c.recomputed, c.verdict) for c in told] == [(c.id, c.recomputed, c.verdict) for c in claims()]
+
+
+def test_every_word_that_is_printed_and_every_unit_is_told() -> None:
+    for claim in claims():
+        assert claim.number is not None or claim.printed in ("", "same", "20:1 better")
+        assert claim.unit in UNITS
 
 
 def test_most_claims_are_single_numbers() -> None:

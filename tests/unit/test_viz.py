@@ -18,8 +18,9 @@ from scaling_core.optimum import judge, optimal_for_compute
 from scaling_core.viz import axes
 from scaling_core.viz.export import to_png, to_svg
 from scaling_core.viz.figure import Figure
+from scaling_core.viz.isoflop import Mark, isoflop_chart
 from scaling_core.viz.labels import place, spread, text_width
-from scaling_core.viz.laws import Mark, isoflop_chart, slice_chart, terms_chart
+from scaling_core.viz.laws import slice_chart, terms_chart
 from scaling_core.viz.models import ALIKE, D_DOMAIN, N_DOMAIN, compared, frontiers, nd_plane, verdict_grid
 from scaling_core.viz.surface import contour, levels, surface_chart
 from scaling_core.viz.theme import Theme, contrast, dark, diverging, light, mix, readable_on, theme_of

@@ -20,7 +20,7 @@ from scaling_core.optimum import (
 )
 from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, served_amounts, share_text
 from scaling_core.viz.figure import Figure
-from scaling_core.viz.laws import Mark
+from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.theme import dark, light
 from scaling_core.viz.wall import EPOCHS, epochs_text, wall_chart
 

@@ -21,8 +21,8 @@ from scaling_core.viz.export import to_svg
 from scaling_core.viz.lab_compare import Compared, bits_per_nat, compare_chart
 from scaling_core.viz.lab_counting import best_size_chart, exponent_chart
 from scaling_core.viz.lab_counts import (
-    COUNTING_NAMES,
     Exponent,
+    counting_names,
     embedding_shares,
     excess_law,
     fitted_exponent,
@@ -149,11 +149,11 @@ class TestCountingCharts:
 
     @THEMES
     def test_the_line_moves_with_the_count(self, theme: Theme) -> None:
-        fits = {counting: fit_of(RUNS, counting) for counting in COUNTING_NAMES}
+        fits = {counting: fit_of(RUNS, counting) for counting in counting_names()}
         figure = best_size_chart(fits, "non_embedding", theme)
         lines = figure.data["lines"]
         for counting, fit in fits.items():
-            one = lines[lines["line"] == COUNTING_NAMES[counting][1]]
+            one = lines[lines["line"] == counting_names()[counting][1]]
             slope = np.polyfit(np.log(one["x"]), np.log(one["y"]), 1)[0]
             assert slope == pytest.approx(fit.exponents["a"], abs=1e-6)
         assert set(lines.loc[lines["chosen"], "colour"]) == {theme.accent_2}

@@ -11,6 +11,7 @@ from scaling_core.arrays import FloatArray, IndexArray
 from scaling_core.errors import InputError
 from scaling_core.fit.allocation.record import FEWEST_BUDGETS, LOG_6, BudgetOptimum
 from scaling_core.fit.points import RunPoints
+from scaling_core.language import t, tn
 from scaling_core.units import format_flops, format_quantity
 
 GAP = 1.2
@@ -81,28 +82,33 @@ def find_budgets(
         full = [index for index in groups if len(index) >= FEWEST_SIZES]
         if len(full) >= FEWEST_BUDGETS and all(np.ptp(log_C[index]) <= np.log(WIDEST) for index in groups):
             groups.sort(key=lambda index: float(log_C[index].mean()))
-            return groups, (f"{len(groups)} budgets were read from the runs' groups.",)
-        note = ("The groups of the runs are not budgets of equal compute, so they were set aside.",)
+            return groups, (t("{count} budgets were read from the runs' groups.", count=len(groups)),)
+        note = (t("The groups of the runs are not budgets of equal compute, so they were set aside."),)
     order = np.argsort(log_C, kind="stable")
     breaks = np.flatnonzero(np.diff(log_C[order]) > np.log(GAP)) + 1
     groups = np.split(order, breaks)
-    return groups, (*note, f"{len(groups)} {_budgets(len(groups))} found from C = 6 N D.")
+    found = tn("{n} budget was found from C = 6 N D.", "{n} budgets were found from C = 6 N D.", len(groups))
+    return groups, (*note, found)
 
 
 def _nearest(log_C: FloatArray, given: Sequence[float] | FloatArray) -> tuple[list[IndexArray], tuple[str, ...]]:
     values = np.unique(np.array(given, dtype=np.float64))
     if not values.size or not (np.isfinite(values) & (values > 0)).all():
-        raise InputError("budgets", list(given), "each must be a positive finite number of FLOP")
+        raise InputError("budgets", list(given), t("each must be a positive finite number of FLOP"))
     distance = np.abs(log_C[:, None] - np.log(values))
     nearest, close = distance.argmin(axis=1), distance.min(axis=1) <= 0.5 * np.log(WIDEST)
     groups = [np.flatnonzero(close & (nearest == i)) for i in range(len(values))]
     left = int((~close).sum())
-    apart = f"; {left} of {len(log_C)} runs belong to none of them" if left else ""
-    return [index for index in groups if len(index)], (f"{len(values)} {_budgets(len(values))} given{apart}.",)
-
-
-def _budgets(count: int) -> str:
-    return "budget was" if count == 1 else "budgets were"
+    said = tn("{n} budget was given.", "{n} budgets were given.", len(values))
+    if left:
+        said = tn(
+            "{n} budget was given; {left} of {runs} runs belong to none of them.",
+            "{n} budgets were given; {left} of {runs} runs belong to none of them.",
+            len(values),
+            left=left,
+            runs=len(log_C),
+        )
+    return [index for index in groups if len(index)], (said,)
 
 
 def tabulate(points: RunPoints, groups: list[IndexArray], window: float | None) -> tuple[Table, list[BudgetOptimum]]:
@@ -121,7 +127,11 @@ def tabulate(points: RunPoints, groups: list[IndexArray], window: float | None) 
         C = float(np.exp(logs.mean()))
         if np.ptp(logs) > np.log(WIDEST):
             low, high = format_flops(float(np.exp(logs.min()))), format_flops(float(np.exp(logs.max())))
-            spread = f"Its runs spread from {low} to {high} without a gap, which is not one budget: name the budgets."
+            spread = t(
+                "Its runs spread from {low} to {high} without a gap, which is not one budget: name the budgets.",
+                low=low,
+                high=high,
+            )
             refused.append(BudgetOptimum(C=C, n=len(index), refused=spread))
             continue
         rows = by_size(np.log(points.N[index]), np.log(points.D[index]), points.loss[index], precision[index])
@@ -148,14 +158,33 @@ def by_size(log_N: FloatArray, log_D: FloatArray, loss: FloatArray, weight: Floa
 def _why_not(rows: FloatArray, window: float | None) -> str | None:
     """The sentence that refuses a budget whose runs do not bracket a minimum, or None."""
     m, best = rows.shape[1], int(rows[2].argmin()) if rows.shape[1] else 0
+    if m < FEWEST_SIZES and window is None:
+        return tn(
+            "It has {n} size: at least {fewest} are needed.",
+            "It has {n} sizes: at least {fewest} are needed.",
+            m,
+            fewest=FEWEST_SIZES,
+        )
     if m < FEWEST_SIZES:
-        where = "" if window is None else f" within a factor {window:g} of the best one"
-        return f"It has {m} {'size' if m == 1 else 'sizes'}{where}: at least {FEWEST_SIZES} are needed."
+        return tn(
+            "It has {n} size within a factor {window:g} of the best one: at least {fewest} are needed.",
+            "It has {n} sizes within a factor {window:g} of the best one: at least {fewest} are needed.",
+            m,
+            window=window,
+            fewest=FEWEST_SIZES,
+        )
     if 0 < best < m - 1:
         return None
-    side, which = ("below", "smallest") if best == 0 else ("above", "largest")
     size = format_quantity(float(np.exp(rows[0, best])))
-    return f"The {which} size, {size}, has the least loss, so the minimum lies {side} the sizes: train one beyond it."
+    if best == 0:
+        return t(
+            "The smallest size, {size}, has the least loss, so the minimum lies below the sizes: train one beyond it.",
+            size=size,
+        )
+    return t(
+        "The largest size, {size}, has the least loss, so the minimum lies above the sizes: train one beyond it.",
+        size=size,
+    )
 
 
 def pad(columns: list[tuple[float, FloatArray]], scale: float | None) -> Table:

@@ -25,6 +25,7 @@ import numpy as np
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.errors import FitError, InputError
+from scaling_core.fit.allocation import remarks
 from scaling_core.fit.allocation.budgets import SAME_SIZE, by_size, pad
 from scaling_core.fit.allocation.curves import neighbour_scatter
 from scaling_core.fit.allocation.record import (
@@ -39,6 +40,8 @@ from scaling_core.fit.allocation.record import (
 from scaling_core.fit.bootstrap import FEWEST_GROUPS
 from scaling_core.fit.diagnosis import NARROW_DECADES
 from scaling_core.fit.points import RunPoints
+from scaling_core.fit.told import within
+from scaling_core.language import t
 from scaling_core.units import format_flops, format_quantity, parse_count
 
 FEWEST_SIZES = 3
@@ -101,7 +104,7 @@ def fit_envelope(
     parse_count(bins, field="bins", minimum=10, maximum=MOST_BINS)
     for name, value in (("warmup", warmup), ("smooth", smooth)):
         if not 0 <= value < 1:
-            raise InputError(name, value, "it must lie between 0 and 1")
+            raise InputError(name, value, within(0, 1))
     started = time.perf_counter()
     curves, short = _curves(points.sorted(), bins, warmup, smooth)
     envelope = _envelope(curves, curves.log_loss[None])
@@ -138,14 +141,16 @@ def fit_envelope(
 def _curves(points: RunPoints, bins: int, warmup: float, smooth: float) -> tuple[_Curves, int]:
     """The runs' curves on common computes, and how many runs were too short to be used."""
     if points.group is None:
-        raise InputError("group", "no column", "each row must name its training run, so that curves can be told apart")
+        allowed = t("each row must name its training run, so that curves can be told apart")
+        raise InputError("group", t("no column"), allowed)
     labels = np.array(points.group)
     sizes, starts, ends, shapes, short = [], [], [], [], 0
     for label in sorted(set(points.group)):
         rows = np.flatnonzero(labels == label)
         log_N = np.log(points.N[rows])
         if np.ptp(log_N) > SAME_SIZE:
-            raise InputError("group", label, "a run has one size N, and this one has several: name each run apart")
+            allowed = t("a run has one size N, and this one has several: name each run apart")
+            raise InputError("group", label, allowed)
         C, log_loss = _curve(points.D[rows], np.log(points.loss[rows]), warmup, smooth)
         if len(C) < 2:
             short += 1
@@ -184,8 +189,11 @@ def _reached(sizes: FloatArray, starts: FloatArray, ends: FloatArray) -> tuple[f
     enough = [len(np.unique(np.round(sizes[(starts <= C) & (ends >= C)] / SAME_SIZE))) >= FEWEST_SIZES for C in middles]
     if not any(enough):
         raise FitError(
-            f"No compute is reached by {FEWEST_SIZES} different sizes, so there is no envelope: train more sizes, or "
-            "each of them over a wider range of tokens."
+            t(
+                "No compute is reached by {fewest} different sizes, so there is no envelope: train more sizes, or "
+                "each of them over a wider range of tokens.",
+                fewest=FEWEST_SIZES,
+            )
         )
     which = np.flatnonzero(enough)
     return float(edges[which[0]]), float(edges[which[-1] + 1])
@@ -228,13 +236,18 @@ def _resample(curves: _Curves, count: int, seed: int, resampling: EnvelopeResamp
     (runs, k), rng = curves.log_loss.shape, np.random.default_rng(seed)
     if resampling == "cluster":
         if runs < FEWEST_GROUPS:
-            return none, [f"There are no intervals: {runs} runs are too few to draw from, {FEWEST_GROUPS} are needed."]
+            few = t(
+                "There are no intervals: {runs} runs are too few to draw from, {fewest} are needed.",
+                runs=runs,
+                fewest=FEWEST_GROUPS,
+            )
+            return none, [few]
         drawn = rng.multinomial(runs, np.full(runs, 1.0 / runs), size=count) > 0
         shift = np.where(drawn, 0.0, np.inf)
     else:
         scatter, compared = _scatter(curves)
         if not compared:
-            return none, ["There are no intervals: no compute is reached by four sizes, to compare their scatter."]
+            return none, [t("There are no intervals: no compute is reached by four sizes, to compare their scatter.")]
         freedom = max(runs - 3, 1)  # the curve over sizes has about three constants
         sigma = scatter * np.sqrt(freedom / rng.chisquare(freedom, size=count))
         shift = sigma[:, None] * rng.standard_normal((count, runs))
@@ -244,8 +257,8 @@ def _resample(curves: _Curves, count: int, seed: int, resampling: EnvelopeResamp
     lines = lines[np.isfinite(lines).all(axis=1)]
     lost = 1.0 - len(lines) / count
     if lost > 0.5:
-        return none, [f"There are no intervals: in {lost:.0%} of the resamplings no envelope is left."]
-    rough = f"In {lost:.0%} of the resamplings no envelope is left: read the intervals as rough."
+        return none, [t("There are no intervals: in {lost:.0%} of the resamplings no envelope is left.", lost=lost)]
+    rough = t("In {lost:.0%} of the resamplings no envelope is left: read the intervals as rough.", lost=lost)
     return lines, [rough] if lost > 0.05 else []
 
 
@@ -263,17 +276,22 @@ def _scatter(curves: _Curves) -> tuple[float, int]:
 
 def _rows(curves: _Curves, envelope: _Envelope) -> tuple[BudgetOptimum, ...]:
     """One row for each compute."""
-    rows = []
+    rows, nobody = [], t("No run reaches it.")
+    cut = {
+        run: t(
+            "The stretch of computes at which its size, {size}, is best is not seen whole.",
+            size=format_quantity(math.exp(curves.log_N[run])),
+        )
+        for run in np.unique(envelope.best[0]).tolist()
+    }
     for k, log_C in enumerate(curves.log_C):
         C, there = math.exp(log_C), np.isfinite(curves.log_loss[:, k])
         if not there.any():
-            rows.append(BudgetOptimum(C=C, n=0, refused="No run reaches it."))
+            rows.append(BudgetOptimum(C=C, n=0, refused=nobody))
             continue
         run = int(envelope.best[0, k])
         N, loss = math.exp(curves.log_N[run]), math.exp(curves.log_loss[run, k])
-        refused = None
-        if not envelope.counts[0, k]:
-            refused = f"The stretch of computes at which its size, {format_quantity(N)}, is best is not seen whole."
+        refused = None if envelope.counts[0, k] else cut[run]
         rows.append(BudgetOptimum(C=C, n=int(there.sum()), N=N, D=C / (6.0 * N), loss=loss, refused=refused))
     return tuple(rows)
 
@@ -283,33 +301,24 @@ def _no_envelope(curves: _Curves, envelope: _Envelope) -> str:
     low, high = (format_flops(math.exp(each)) for each in (curves.log_C[0], curves.log_C[-1]))
     reach, best = np.isfinite(curves.log_loss), envelope.best[0]
     smallest, largest = reach.argmax(axis=0), len(reach) - 1 - reach[::-1].argmax(axis=0)
-    for edge, way, more in ((smallest, "smallest", "smaller"), (largest, "largest", "larger")):
+    for edge, which in ((smallest, "smallest"), (largest, "largest")):
         if (np.abs(curves.log_N[best] - curves.log_N[edge]) <= SAME_SIZE).all():
-            reason = f"From {low} to {high} the {way} size that reaches a compute is always best"
-            return f"{reason}, so no optimum is bracketed: train {more} sizes."
+            return remarks.not_bracketed(low, high, smallest=which == "smallest")
     sizes, whole = len(np.unique(curves.log_N[best])), int((envelope.number[0] > 0).sum())
-    return (
-        f"From {low} to {high} {sizes} sizes are best somewhere, but only {whole} of them over a stretch that is seen "
-        "whole, and a power law needs two: train more sizes, or each over a wider range of tokens."
-    )
+    return remarks.few_whole(low, high, sizes=sizes, whole=whole)
 
 
 def _doubts(curves: _Curves, envelope: _Envelope, short: int) -> list[str]:
     """What the curves cannot say, in sentences."""
-    said = [
-        "Points before the end of a decaying learning rate are not final losses, so this envelope reads high; prefer "
-        "isoflop or parametric where each run was trained to its end."
-    ]
     counts, number = envelope.counts[0], int((envelope.number[0] > 0).sum())
-    left = len(counts) - int(counts.sum())
-    if left:
-        said.append(f"{left} of {len(counts)} computes were left out: the stretch of the best size there is cut off.")
+    said = [remarks.reads_high()]
+    if not counts.all():
+        said.append(remarks.cut_off(len(counts) - int(counts.sum()), len(counts)))
     if number < FEWEST_SIZES:
-        said.append(f"Only {number} sizes have a whole stretch of the envelope: the exponent rests on one step.")
+        said.append(remarks.one_step(number))
     if short:
-        were = "run was" if short == 1 else "runs were"
-        said.append(f"{short} {were} left out: fewer than two points after the warm-up.")
+        said.append(remarks.too_short(short))
     decades = float(np.ptp(curves.log_C[counts])) / math.log(10.0)
     if decades < NARROW_DECADES:
-        said.append(f"Narrow range: the envelope spans {decades:.1f} decades of compute; extrapolate by less.")
+        said.append(remarks.narrow(decades))
     return said

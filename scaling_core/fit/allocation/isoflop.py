@@ -44,6 +44,8 @@ from scaling_core.fit.allocation.record import (
 from scaling_core.fit.bootstrap import CHUNK_CELLS, MOST_RUNS
 from scaling_core.fit.diagnosis import NARROW_DECADES
 from scaling_core.fit.points import RunPoints
+from scaling_core.fit.told import in_a_row, no_intervals
+from scaling_core.language import t, tn, together
 from scaling_core.units import format_flops
 
 IsoflopResampling = Literal["residual", "pairs"]
@@ -97,9 +99,10 @@ def fit_isoflop(
     """
     check_options(bootstrap, level, {"method": (method, METHODS), "resampling": (resampling, ISOFLOP_RESAMPLINGS)})
     if window is not None and not (math.isfinite(window) and window > 1):
-        raise InputError("window", window, "it must be a factor above 1")
+        raise InputError("window", window, t("it must be a factor above 1"))
     if method == "interpolate" and resampling == "pairs":
-        raise InputError("resampling", resampling, "with interpolate it must be residual: sizes left out move a spline")
+        allowed = t("with interpolate it must be residual: sizes left out move a spline")
+        raise InputError("resampling", resampling, allowed)
     started = time.perf_counter()
     points = points.sorted()
     groups, found = find_budgets(points, budgets)
@@ -115,7 +118,7 @@ def fit_isoflop(
     scale, freedom = curves.noise()
     replicates = None
     if bootstrap and len(points) > MOST_RUNS:
-        warnings.append(f"More than {MOST_RUNS} runs are not resampled, so there are no intervals: thin the table.")
+        warnings.append(no_intervals(MOST_RUNS))
     elif bootstrap:
         replicates = _resample(curves, scale, freedom, bootstrap, seed, resampling)
         warnings += _lost(replicates)
@@ -148,9 +151,12 @@ def _too_few(table: Table) -> str | None:
     B, constants = len(table.log_C), 3 * len(table.log_C) + 2
     if B < FEWEST_BUDGETS or table.sizes - constants >= LEAST_FREEDOM:
         return None
-    return (
-        f"{table.sizes} sizes are too few for the {constants} constants of a profile of {B} budgets, so parabolas "
-        "were fitted, which are biased where alpha differs from beta: train more sizes."
+    return t(
+        "{sizes} sizes are too few for the {constants} constants of a profile of {budgets} budgets, so parabolas "
+        "were fitted, which are biased where alpha differs from beta: train more sizes.",
+        sizes=table.sizes,
+        constants=constants,
+        budgets=B,
     )
 
 
@@ -167,16 +173,33 @@ def _settle(method: Method, table: Table, before: list[BudgetOptimum]) -> tuple[
         if found.all():
             return curves, minima, refused
         for b in np.flatnonzero(~found):
-            sentence = "The curve through its runs has no minimum between them: train more sizes, or sizes further out."
+            sentence = t(
+                "The curve through its runs has no minimum between them: train more sizes, or sizes further out."
+            )
             refused.append(BudgetOptimum(C=math.exp(table.log_C[b]), n=int(table.runs[b]), refused=sentence))
         table = table.take(np.flatnonzero(found))
     refused = [*before, *refused]
     left, count = len(table.log_C), len(refused) + len(table.log_C)
     largest = max(refused, key=lambda row: row.n, default=None)
-    which = "" if largest is None else f" At {format_flops(largest.C)}: {largest.refused}"
-    raise FitError(
-        f"{left} of {count} {'budget' if count == 1 else 'budgets'} {'has' if left == 1 else 'have'} a minimum between "
-        f"the runs, and a power law needs at least {FEWEST_BUDGETS}.{which}"
+    which = "" if largest is None else t("At {C}: {why}", C=format_flops(largest.C), why=largest.refused)
+    raise FitError(together(_too_few_minima(left, count), which))
+
+
+def _too_few_minima(left: int, count: int) -> str:
+    """That only `left` of `count` budgets have a minimum."""
+    if count == 1:
+        return tn(
+            "{n} of 1 budget has a minimum between the runs, and a power law needs at least {fewest}.",
+            "{n} of 1 budget have a minimum between the runs, and a power law needs at least {fewest}.",
+            left,
+            fewest=FEWEST_BUDGETS,
+        )
+    return tn(
+        "{n} of {count} budgets has a minimum between the runs, and a power law needs at least {fewest}.",
+        "{n} of {count} budgets have a minimum between the runs, and a power law needs at least {fewest}.",
+        left,
+        count=count,
+        fewest=FEWEST_BUDGETS,
     )
 
 
@@ -214,13 +237,17 @@ def _lost(replicates: _Replicates) -> list[str]:
     without = 1.0 - len(replicates.good) / len(replicates.line)
     if without > 0.5:
         raise FitError(
-            f"In {without:.0%} of the resamplings fewer than {FEWEST_BUDGETS} budgets have a minimum: the losses "
-            "scatter too much for these sizes. Spread the sizes wider, or average seeds."
+            t(
+                "In {without:.0%} of the resamplings fewer than {fewest} budgets have a minimum: the losses "
+                "scatter too much for these sizes. Spread the sizes wider, or average seeds.",
+                without=without,
+                fewest=FEWEST_BUDGETS,
+            )
         )
     lost = 1.0 - float(replicates.found.mean())
     if lost <= 0.05:
         return []
-    return [f"{lost:.0%} of the minima are lost when the runs are resampled: read the intervals as rough."]
+    return [t("{lost:.0%} of the minima are lost when the runs are resampled: read the intervals as rough.", lost=lost)]
 
 
 def _rows(curves: Curves, minima: Minima, replicates: _Replicates | None, level: float) -> list[BudgetOptimum]:
@@ -252,11 +279,13 @@ def _rows(curves: Curves, minima: Minima, replicates: _Replicates | None, level:
 
 
 def _left_out(refused: list[BudgetOptimum], count: int) -> str:
-    where = ", ".join(format_flops(row.C) for row in sorted(refused, key=lambda row: row.C)[:4])
-    more = f" and {len(refused) - 4} more" if len(refused) > 4 else ""
-    were = "was" if len(refused) == 1 else "were"
-    return (
-        f"{len(refused)} of {count} budgets {were} left out, at {where}{more}: no minimum lies between the runs there."
+    first = [format_flops(row.C) for row in sorted(refused, key=lambda row: row.C)[:4]]
+    return tn(
+        "{n} of {count} budgets was left out, at {where}: no minimum lies between the runs there.",
+        "{n} of {count} budgets were left out, at {where}: no minimum lies between the runs there.",
+        len(refused),
+        count=count,
+        where=in_a_row(first, more=len(refused) - len(first)),
     )
 
 
@@ -264,19 +293,34 @@ def _doubts(
     curves: Curves, scale: float, minima: Minima, line: FloatArray, replicates: _Replicates | None
 ) -> list[str]:
     """What the data cannot say, in sentences."""
-    table, said = curves.table, []
+    table, said = curves.table, list[str]()
     decades = float(np.ptp(table.log_C)) / math.log(10.0)
     if decades < NARROW_DECADES:
-        said.append(f"Narrow range: the budgets span {decades:.1f} decades of compute; extrapolate by less than that.")
+        said.append(
+            t(
+                "Narrow range: the budgets span {decades:.1f} decades of compute; extrapolate by less than that.",
+                decades=decades,
+            )
+        )
     low, high = EXPONENT_BOUNDS
     for name, value in curves.shared.items():
         if not low * 1.01 < value < high * 0.99:
-            said.append(f"{name} ended at its bound ({value:.3g}): these runs do not fix it, though they may fix N*.")
+            said.append(
+                t(
+                    "{name} ended at its bound ({value:.3g}): these runs do not fix it, though they may fix N*.",
+                    name=name,
+                    value=value,
+                )
+            )
     near, _ = neighbour_scatter(table)
     if scale > LACK_OF_FIT * near:
         said.append(
-            f"The curves miss the runs by {scale:.2%} where neighbouring runs scatter by {near:.2%}: sizes far from "
-            "the minimum bend them. Use a window, or interpolate."
+            t(
+                "The curves miss the runs by {scale:.2%} where neighbouring runs scatter by {near:.2%}: sizes far from "
+                "the minimum bend them. Use a window, or interpolate.",
+                scale=scale,
+                near=near,
+            )
         )
     if replicates is not None and len(table.log_C) > FEWEST_BUDGETS:
         B = len(table.log_C)
@@ -288,7 +332,10 @@ def _doubts(
         ratio = math.sqrt(float((off**2).sum()) / max(expected, 1e-24))
         if ratio > OFF_THE_LINE and float(np.abs(off).max()) > 0.01:
             said.append(
-                f"The optima lie {ratio:.1f} times further off the power law than their scatter explains: it may bend, "
-                "and the intervals do not know."
+                t(
+                    "The optima lie {ratio:.1f} times further off the power law than their scatter explains: it may "
+                    "bend, and the intervals do not know.",
+                    ratio=ratio,
+                )
             )
     return said

@@ -22,6 +22,8 @@ from scaling_core.arrays import ArrayLike, BoolArray, FloatArray, IndexArray
 from scaling_core.errors import InputError
 from scaling_core.fit.intervals import interval
 from scaling_core.fit.parametric import MAX_BOOTSTRAP
+from scaling_core.fit.told import choice, within
+from scaling_core.language import t
 
 FEWEST_BUDGETS = 3
 """Optima that a power law needs: with two it passes through both and nothing can be said about it."""
@@ -111,7 +113,7 @@ class AllocationFit:
         """
         flops = np.asarray(C, dtype=np.float64)
         if not (np.isfinite(flops) & (flops > 0)).all():
-            raise InputError("compute", C, "it must be a positive finite number of FLOP")
+            raise InputError(t("compute"), C, t("it must be a positive finite number of FLOP"))
         level = self.level if level is None else level
         log_C = np.log(flops).ravel()
         log_N = math.log(self.constants["N_coefficient"]) + self.exponents["a"] * log_C
@@ -192,9 +194,9 @@ def intervals_of(
 def check_options(bootstrap: int, level: float, choices: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
     """Raises InputError for a bootstrap or a level out of range, or a choice (name to value and what is allowed)."""
     if not 0 <= bootstrap <= MAX_BOOTSTRAP:
-        raise InputError("bootstrap", bootstrap, f"it must lie between 0 and {MAX_BOOTSTRAP}")
+        raise InputError("bootstrap", bootstrap, within(0, MAX_BOOTSTRAP))
     if not 0 < level < 1:
-        raise InputError("level", level, "it must lie between 0 and 1")
+        raise InputError("level", level, within(0, 1))
     for name, (value, allowed) in choices.items():
         if value not in allowed:
-            raise InputError(name, value, f"it must be one of {', '.join(allowed)}")
+            raise InputError(name, value, choice(allowed))

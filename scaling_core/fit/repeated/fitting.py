@@ -25,6 +25,8 @@ from scaling_core.fit.repeated.remarks import about_fit, about_intervals, about_
 from scaling_core.fit.repeated.result import RepeatedFit, predict_repeated
 from scaling_core.fit.repeated.solve import FEWEST, NOTABLE, Options, base_law, named, solve
 from scaling_core.fit.result import exponents_of
+from scaling_core.fit.told import no_intervals, unsettled, within
+from scaling_core.language import t, tn
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 
 __all__ = ["RepeatedFit", "fit_repeated", "predict_repeated"]
@@ -61,11 +63,11 @@ def fit_repeated(
         width=effective_delta(objective, delta),
     )
     if not 0 <= bootstrap <= MAX_BOOTSTRAP:
-        raise InputError("bootstrap", bootstrap, f"it must lie between 0 and {MAX_BOOTSTRAP}")
+        raise InputError("bootstrap", bootstrap, within(0, MAX_BOOTSTRAP))
     if not 0 < level < 1:
-        raise InputError("level", level, "it must lie between 0 and 1")
+        raise InputError("level", level, within(0, 1))
     if joint and base is not None:
-        raise InputError("joint", joint, "a base law that is given is held: give none, or leave joint out")
+        raise InputError("joint", joint, t("a base law that is given is held: give none, or leave joint out"))
     check_resampling(resampling, points.group)
     check_interval(interval_method)
     started = time.perf_counter()
@@ -94,7 +96,7 @@ def fit_repeated(
     intervals: dict[str, tuple[float, float]] = {}
     exponent_intervals: dict[str, tuple[float, float]] = {}
     if bootstrap and len(points) > MOST_RUNS:
-        warnings.append(f"More than {MOST_RUNS} runs are not resampled, so there are no intervals: thin the table.")
+        warnings.append(no_intervals(MOST_RUNS))
     elif bootstrap:
         natures, scales, failed = replicate(
             solved.problem,
@@ -111,7 +113,7 @@ def fit_repeated(
         replicates = constants_of(natures)
         replicates[:, [name in held for name in FORM.names]] = list(held.values())
         if failed > bootstrap // 100:
-            warnings.append(f"{failed} of {bootstrap} bootstrap refits did not settle: read the intervals as rough.")
+            warnings.append(unsettled(failed, bootstrap))
         columns = dict(zip(FORM.names, replicates.T, strict=True))
         free = {name: column for name, column in columns.items() if name not in held}
         intervals = _intervals(free, law.constants, level, interval_method)
@@ -154,18 +156,38 @@ def _refuse(points: RunPoints, options: Options) -> None:
     if options.base is not None:
         MuennighoffLaw(**options.base.constants, R_N_star=1.0, R_D_star=1.0)
     if points.unique is None:
-        raise FitError("The runs do not say how many of their tokens are unique: add a column for U.")
+        raise FitError(t("The runs do not say how many of their tokens are unique: add a column for U."))
     repeated = int((repetitions(points) > NOTABLE).sum())
     if repeated < FEWEST:
-        seen = ("No run repeats its", "Only 1 run repeats its", "Only 2 runs repeat their")[repeated]
-        raise FitError(
-            f"{seen} data, so R_D* cannot be found: at least {FEWEST} runs must see more tokens than are unique."
-        )
+        raise FitError(_too_few_repeat(repeated))
     size = options.base_size + 2
     if len(points) <= size:
         raise FitError(
-            f"{len(points)} runs cannot carry the {size} constants of this law: at least {size + 1} are needed."
+            tn(
+                "{n} run cannot carry the {size} constants of this law: at least {least} are needed.",
+                "{n} runs cannot carry the {size} constants of this law: at least {least} are needed.",
+                len(points),
+                size=size,
+                least=size + 1,
+            )
         )
+
+
+def _too_few_repeat(repeated: int) -> str:
+    if repeated == 0:
+        return t(
+            "No run repeats its data, so R_D* cannot be found: at least {fewest} runs must see more tokens than are "
+            "unique.",
+            fewest=FEWEST,
+        )
+    return tn(
+        "Only {n} run repeats its data, so R_D* cannot be found: at least {fewest} runs must see more tokens than are "
+        "unique.",
+        "Only {n} runs repeat their data, so R_D* cannot be found: at least {fewest} runs must see more tokens than "
+        "are unique.",
+        repeated,
+        fewest=FEWEST,
+    )
 
 
 def _intervals(

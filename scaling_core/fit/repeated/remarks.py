@@ -10,6 +10,7 @@ from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.fit import diagnosis
 from scaling_core.fit.points import RunPoints
 from scaling_core.fit.repeated.objective import FORM, LEAST_STAR, NATURE, STAR_D, STAR_N, RepeatedProblem
+from scaling_core.language import t, tn
 
 FEW = 8
 """With fewer runs that repeat data, or are in excess, the answer rests on single runs."""
@@ -18,10 +19,7 @@ RISES = 1.03
 BEYOND = 3.0
 """R* of this many times the most repetitions seen is an extrapolation."""
 _NEAR_BOUND = 0.02
-_STARS = {
-    "R_N_star": (STAR_N, "R_N*", "a parameter in excess"),
-    "R_D_star": (STAR_D, "R_D*", "a repeated token"),
-}
+_STARS = {"R_N_star": (STAR_N, "R_N*"), "R_D_star": (STAR_D, "R_D*")}
 
 
 def about_runs(points: RunPoints, again: BoolArray, larger: BoolArray, *, hold_N: bool) -> list[str]:
@@ -29,27 +27,54 @@ def about_runs(points: RunPoints, again: BoolArray, larger: BoolArray, *, hold_N
 
     again, larger: which runs do so, (n,) both. hold_N: whether R_N* had to be held.
     """
-    said = []
+    said: list[str] = []
     repeated, excess = int(again.sum()), int(larger.sum())
     if repeated < FEW:
-        said.append(f"Only {repeated} of {len(points)} runs repeat their data: R_D* rests on these.")
-    if hold_N:
-        which = "No run is" if excess == 0 else f"Only {excess} {'run is' if excess == 1 else 'runs are'}"
         said.append(
-            f"{which} larger than its unique tokens call for, so R_N* cannot be found: it is held at the value of "
-            "Muennighoff et al. 2023."
+            t(
+                "Only {repeated} of {runs} runs repeat their data: R_D* rests on these.",
+                repeated=repeated,
+                runs=len(points),
+            )
         )
+    if hold_N:
+        said.append(_held(excess))
     elif excess < FEW:
-        said.append(f"Only {excess} of {len(points)} runs are larger than their data call for: R_N* rests on these.")
+        said.append(
+            t(
+                "Only {excess} of {runs} runs are larger than their data call for: R_N* rests on these.",
+                excess=excess,
+                runs=len(points),
+            )
+        )
     risen = overfitted(points)
     if risen.any():
-        count = int(risen.sum())
         said.append(
-            f"{count} {'run has' if count == 1 else 'runs have'} a higher loss than the same model had after fewer "
-            "epochs on the same data: this law cannot rise with epochs, so they bend its constants; leave them out and "
-            "compare."
+            tn(
+                "{n} run has a higher loss than the same model had after fewer epochs on the same data: this law "
+                "cannot rise with epochs, so they bend its constants; leave them out and compare.",
+                "{n} runs have a higher loss than the same model had after fewer epochs on the same data: this law "
+                "cannot rise with epochs, so they bend its constants; leave them out and compare.",
+                int(risen.sum()),
+            )
         )
     return said
+
+
+def _held(excess: int) -> str:
+    """Why R_N* was held, with so few runs in excess."""
+    if excess == 0:
+        return t(
+            "No run is larger than its unique tokens call for, so R_N* cannot be found: it is held at the value of "
+            "Muennighoff et al. 2023."
+        )
+    return tn(
+        "Only {n} run is larger than its unique tokens call for, so R_N* cannot be found: it is held at the value of "
+        "Muennighoff et al. 2023.",
+        "Only {n} runs are larger than its unique tokens call for, so R_N* cannot be found: it is held at the value of "
+        "Muennighoff et al. 2023.",
+        excess,
+    )
 
 
 def overfitted(points: RunPoints) -> BoolArray:
@@ -79,37 +104,66 @@ def about_fit(
 
     alternative: constants of a minimum that is as good, or None.
     """
-    said = []
+    said: list[str] = []
     most = {STAR_N: float(problem.excess(nature[None, :]).max()), STAR_D: float(problem.repeats.max())}
-    for at, shown, what in _STARS.values():
+    for at, shown in _STARS.values():
         if problem.held[at]:
             continue
         value = float(np.exp(nature[at]))
         if nature[at] > problem.frame.high[at - len(nature)] - _NEAR_BOUND:
-            said.append(
-                f"{shown} ended at its upper bound: in these runs {what} is worth as much as a new one, so {shown} "
-                "cannot be found."
-            )
+            said.append(_at_upper(at))
         elif nature[at] < np.log(LEAST_STAR) + _NEAR_BOUND:
-            said.append(f"{shown} ended at its lower bound: in these runs {what} is worth nothing.")
+            said.append(_at_lower(at))
         elif value > BEYOND * most[at]:
             said.append(
-                f"{shown} = {value:.3g} lies beyond the runs, none of which goes further than R = {most[at]:.3g}: read "
-                "it as a lower bound."
+                t(
+                    "{star} = {value:.3g} lies beyond the runs, none of which goes further than R = {most:.3g}: read "
+                    "it as a lower bound.",
+                    star=shown,
+                    value=value,
+                    most=most[at],
+                )
             )
     if alternative is not None:
         said.append(
-            f"Another minimum is as good: R_D* = {alternative['R_D_star']:.3g} with R_N* = "
-            f"{alternative['R_N_star']:.3g}. These runs do not tell the two apart."
+            t(
+                "Another minimum is as good: R_D* = {R_D:.3g} with R_N* = {R_N:.3g}. These runs do not tell the two "
+                "apart.",
+                R_D=alternative["R_D_star"],
+                R_N=alternative["R_N_star"],
+            )
         )
     constants = {"E": float(np.exp(nature[0])), "alpha": float(nature[2]), "beta": float(nature[4])}
     return [*said, *diagnosis.warn(points, FORM, size, constants if size > 2 else {}, residuals)]
 
 
+def _at_upper(at: int) -> str:
+    if at == STAR_N:
+        return t(
+            "R_N* ended at its upper bound: in these runs a parameter in excess is worth as much as a new one, so R_N* "
+            "cannot be found."
+        )
+    return t(
+        "R_D* ended at its upper bound: in these runs a repeated token is worth as much as a new one, so R_D* cannot "
+        "be found."
+    )
+
+
+def _at_lower(at: int) -> str:
+    if at == STAR_N:
+        return t("R_N* ended at its lower bound: in these runs a parameter in excess is worth nothing.")
+    return t("R_D* ended at its lower bound: in these runs a repeated token is worth nothing.")
+
+
 def about_intervals(problem: RepeatedProblem, intervals: Mapping[str, tuple[float, float]]) -> list[str]:
     """Sentences where an interval reaches a bound of the search, and so has no end there."""
-    said = []
-    for name, (at, shown, _) in _STARS.items():
+    said: list[str] = []
+    for name, (at, shown) in _STARS.items():
         if name in intervals and np.log(intervals[name][1]) > problem.frame.high[at - len(NATURE)] - _NEAR_BOUND:
-            said.append(f"The interval of {shown} has no upper end: these runs do not exclude that it is infinite.")
+            said.append(
+                t(
+                    "The interval of {star} has no upper end: these runs do not exclude that it is infinite.",
+                    star=shown,
+                )
+            )
     return said

@@ -28,6 +28,7 @@ from scaling_core.fit.repeated.objective import (
 )
 from scaling_core.fit.repeated.search import find_stars, settle, thinned
 from scaling_core.fit.solver import polish
+from scaling_core.language import tn, together
 from scaling_core.laws import ChinchillaLaw
 
 PUBLISHED = "muennighoff2023"
@@ -130,10 +131,12 @@ def base_law(points: RunPoints, options: Options) -> tuple[BaseStage | None, Flo
     try:
         plain = fit_law(new, shared=options.shared, objective=options.objective, delta=options.width)
     except FitError as error:
-        raise FitError(
-            f"{len(new)} {'run repeats' if len(new) == 1 else 'runs repeat'} nothing, and the base law cannot be "
-            f"fitted to them ({str(error).rstrip('.')}): give a published base law."
-        ) from error
+        unable = tn(
+            "{n} run repeats nothing, and the base law cannot be fitted to it: give a published base law.",
+            "{n} runs repeat nothing, and the base law cannot be fitted to them: give a published base law.",
+            len(new),
+        )
+        raise FitError(together(unable, str(error))) from error
     nature = nature_from(plain.law.constants | start)
     problem = make_problem(new, nature, shared=options.shared, joint=True, level=options.level, hold=(STAR_D,))
     larger = int((problem.excess(nature[None, :]) > NOTABLE).sum())

@@ -11,6 +11,7 @@ import numpy as np
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import InputError
 from scaling_core.flops import PF_DAY
+from scaling_core.language import t
 from scaling_core.units import parse_quantity
 
 LIMITS: dict[str, tuple[float, float]] = {
@@ -23,7 +24,6 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 """What each quantity may be: N in parameters, D and unique in tokens, C in FLOP, loss and se in nats."""
 
-UNITS = {"N": " of parameters", "D": " of tokens", "C": " of FLOP", "loss": "", "se": "", "unique": " of tokens"}
 MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "none", "null", "nil", "-", "--", "–", "—", "?", "."})
 TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "是", "真", "✓"})
 FALSE = frozenset({"0", "0.0", "false", "f", "no", "n", "否", "假", *MISSING})
@@ -159,14 +159,25 @@ def label(text: str) -> str:
 def refusal(field: str, text: str, quantity: str) -> InputError:
     """Why a cell cannot be that quantity."""
     if quantity == "held_out":
-        return InputError(field, text, "it must be yes or no, true or false, 1 or 0")
-    low, high = map(power, LIMITS[quantity])
-    allowed = f"it must be a number{UNITS[quantity]} from {low} to {high}"
+        return InputError(field, text, t("it must be yes or no, true or false, 1 or 0"))
+    allowed = _range(quantity)
     start = bare(text[: 4 * LONGEST])
     if start.startswith(("=", "@")):
-        allowed += ", not a formula"
+        allowed = t("{allowed}, not a formula", allowed=allowed)
     elif start.endswith(("%", "％")):
-        allowed += ", not a percentage"
+        allowed = t("{allowed}, not a percentage", allowed=allowed)
     elif "\n" in text or "\r" in text:
-        allowed += ", and a quoted cell must be closed"
+        allowed = t("{allowed}, and a quoted cell must be closed", allowed=allowed)
     return InputError(field, text, allowed)
+
+
+def _range(quantity: str) -> str:
+    """Which numbers the quantity may be."""
+    low, high = map(power, LIMITS[quantity])
+    if quantity == "N":
+        return t("it must be a number of parameters from {low} to {high}", low=low, high=high)
+    if quantity in ("D", "unique"):
+        return t("it must be a number of tokens from {low} to {high}", low=low, high=high)
+    if quantity == "C":
+        return t("it must be a number of FLOP from {low} to {high}", low=low, high=high)
+    return t("it must be a number from {low} to {high}", low=low, high=high)

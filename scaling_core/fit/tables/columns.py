@@ -21,7 +21,9 @@ from scaling_core.fit.tables.names import (
     QUANTITIES,
     Kind,
 )
+from scaling_core.fit.told import in_a_row
 from scaling_core.flops import PF_DAY
+from scaling_core.language import t
 
 LONGEST_TITLE = 200
 
@@ -233,8 +235,14 @@ def choose(
     columns = {q: _one(q, found[q], notes) for q in QUANTITIES if found.get(q)}
     _complete(header, columns)
     if len(counts) > 1 and count is None and "N" in columns:
-        ways = ", ".join(counts)
-        notes.append(f"Parameters are counted in {len(counts)} ways ({ways}): {columns['N'].kind.name} is used.")
+        notes.append(
+            t(
+                "Parameters are counted in {count} ways ({ways}): {used} is used.",
+                count=len(counts),
+                ways=", ".join(counts),
+                used=columns["N"].kind.name,
+            )
+        )
     used = {column.title for column in columns.values()} | set(counts.values())
     unused = tuple(title for title in header if title and title not in used)
     return Chosen(columns=columns, counts=counts, unused=unused, notes=tuple(notes))
@@ -242,14 +250,15 @@ def choose(
 
 def _without_texts(found: dict[str, list[Column]], numeric: Callable[[int], bool]) -> list[str]:
     """Drop columns without a number where the quantity has another, or can be spared; and what is said of those."""
-    notes = []
+    notes: list[str] = []
     numbers = {q: [column for column in found[q] if numeric(column.index)] for q in NUMERIC if q in found}
     for quantity, kept in numbers.items():
         others = sum(bool(numbers.get(q)) for q in "NDC" if q != quantity)
         if kept:
             found[quantity] = kept
         elif quantity in ("se", "unique") or (quantity in "NDC" and others == 2):
-            notes.append(f"{shown(found.pop(quantity)[0].title)} is not used: it holds no numbers.")
+            title = shown(found.pop(quantity)[0].title)
+            notes.append(t("{title} is not used: it holds no numbers.", title=title))
     return notes
 
 
@@ -257,8 +266,8 @@ def _count(found: dict[str, list[Column]], counts: Mapping[str, str], count: str
     """Keep of the columns for N those of one way to count, named as in `names` or by its title."""
     kept = [column for column in found.get("N", []) if count in (column.kind.name, column.title)]
     if not kept:
-        ways = ", ".join(counts) or "no column of parameters"
-        raise InputError("count", count, f"the table offers {ways}")
+        ways = ", ".join(counts) or t("no column of parameters")
+        raise InputError("count", count, t("the table offers {ways}", ways=ways))
     found["N"] = kept
 
 
@@ -266,12 +275,13 @@ def _map(found: dict[str, list[Column]], header: Sequence[str], mapping: Mapping
     """Put the columns that `mapping` names in place of what was recognised."""
     for quantity, title in mapping.items():
         if quantity not in QUANTITIES:
-            raise InputError("mapping", quantity, f"a column can be {', '.join(QUANTITIES)}")
+            raise InputError("mapping", quantity, t("a column can be {names}", names=", ".join(QUANTITIES)))
         if not title:
             found.pop(quantity, None)
             continue
         if title not in header:
-            raise InputError(f"mapping of {quantity}", title, "it must be a title of the header")
+            where = t("mapping of {quantity}", quantity=quantity)
+            raise InputError(where, title, t("it must be a title of the header"))
         known = [column for column in found.get(quantity, []) if column.title == title]
         index, kind, brackets = header.index(title), _plain(quantity), _BRACKETS.fullmatch(title)
         scale = _scale(brackets[2]) if brackets and quantity in NUMERIC and quantity != "loss" else 1.0
@@ -291,24 +301,43 @@ def _one(quantity: str, columns: list[Column], notes: list[str]) -> Column:
     """The column of the kind that comes first; raises InputError where two are of that kind."""
     best = _best(columns)
     first, rest = best[0], [column for column in columns if column is not best[0]]
+    what = t("the loss") if quantity == "loss" else quantity
     if len(best) > 1 and quantity in CHOOSABLE:
-        titles = " and ".join(repr(shown(column.title)) for column in best[:2])
-        what = "the loss" if quantity == "loss" else quantity
-        raise InputError("header", quantity, f"{titles} could both be {what}: keep one of them, or say which to take")
+        allowed = t(
+            "{one} and {other} could both be {quantity}: keep one of them, or say which to take",
+            one=repr(shown(first.title)),
+            other=repr(shown(best[1].title)),
+            quantity=what,
+        )
+        raise InputError(t("header"), quantity, allowed)
     if quantity == "loss" and rest:
-        others = ", ".join(shown(column.title) for column in rest[:3]) + (", ..." if len(rest) > 3 else "")
-        by_unit = all(column.unit != first.unit for column in rest)
-        reason = "nats per token go" if by_unit else "validation goes before training, and final"
-        after = "other units" if by_unit else "running"
-        notes.append(f"The loss is read from {shown(first.title)}, not from {others}: {reason} before {after}.")
+        notes.append(_passed_over(first, rest))
     if first.guessed:
-        notes.append(f"{shown(first.title)} was taken for {'the loss' if quantity == 'loss' else quantity}.")
+        notes.append(t("{title} was taken for {quantity}.", title=shown(first.title), quantity=what))
     return first
+
+
+def _passed_over(first: Column, rest: Sequence[Column]) -> str:
+    """Why the loss is read from the first of these columns and not from the others."""
+    title = shown(first.title)
+    others = in_a_row([*(shown(column.title) for column in rest[:3]), *(["..."] if len(rest) > 3 else [])])
+    if all(column.unit != first.unit for column in rest):
+        return t(
+            "The loss is read from {title}, not from {others}: nats per token go before other units.",
+            title=title,
+            others=others,
+        )
+    return t(
+        "The loss is read from {title}, not from {others}: validation goes before training, and final before running.",
+        title=title,
+        others=others,
+    )
 
 
 def _complete(header: Sequence[str], columns: Mapping[str, Column]) -> None:
     titles = ", ".join(shown(title) for title in header[:12])
     if "loss" not in columns:
-        raise InputError("header", titles, "one column must be the loss (loss, val_loss, eval/loss or the like)")
+        allowed = t("one column must be the loss (loss, val_loss, eval/loss or the like)")
+        raise InputError(t("header"), titles, allowed)
     if sum(name in columns for name in "NDC") < 2:
-        raise InputError("header", titles, "it must hold two of N (params), D (tokens) and C (flops)")
+        raise InputError(t("header"), titles, t("it must hold two of N (params), D (tokens) and C (flops)"))

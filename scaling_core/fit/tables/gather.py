@@ -15,6 +15,7 @@ from scaling_core.fit.tables import cells
 from scaling_core.fit.tables.columns import Column, shown
 from scaling_core.fit.tables.names import BITS, NUMERIC, PERPLEXITY
 from scaling_core.fit.tables.sheet import Row, Sheet
+from scaling_core.language import listed, t, tn
 
 MAX_ROWS = 1_000_000
 MAX_BAD = 100_000
@@ -37,7 +38,8 @@ class Gathered:
     """Columns as far as they are read. values: by quantity, each (n,), NaN where an optional cell is empty.
 
     texts: labels by quantity. lines: where each row stands in the file, (n,). skipped: line and reason of the first
-    LISTED bad rows; bad: how many there are. comments: rows that begin with # and are as long as a run.
+    LISTED bad rows; bad: how many there are; clause: the first reason without its full stop. comments: rows that begin
+    with # and are as long as a run.
     """
 
     values: dict[str, FloatArray] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Gathered:
     lines: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     skipped: list[tuple[int, str]] = field(default_factory=list)
     bad: int = 0
+    clause: str = ""
     comments: int = 0
 
 
@@ -74,9 +77,11 @@ def gather(sheet: Sheet, columns: Columns, *, comma: bool, skip_bad: bool) -> Ga
     whole.values = {name: np.concatenate(part) for name, part in parts.items()}
     whole.lines = np.concatenate(lines) if lines else whole.lines
     if not whole.lines.size:
-        seen_rows = f"{whole.bad} bad rows" if whole.bad else "no rows"
-        first = f"; {whole.skipped[0][1].rstrip('.')}" if whole.skipped else ""
-        raise InputError("file", seen_rows, f"it must hold a header and at least one run{first}")
+        allowed = t("it must hold a header and at least one run")
+        if not whole.bad:
+            raise InputError(t("file"), t("no rows"), allowed)
+        bad_rows = tn("{n} bad row", "{n} bad rows", whole.bad)
+        raise InputError(t("file"), bad_rows, t("{allowed}; {reason}", allowed=allowed, reason=whole.clause))
     return whole
 
 
@@ -89,7 +94,7 @@ def runs(sheet: Sheet, columns: Columns, whole: Gathered) -> Iterator[Row]:
     first = min(columns[name].index for name in _needed(columns))
     for count, (line, row) in enumerate(sheet.rows(), start=1):
         if count > MAX_ROWS:
-            raise InputError("file", f"over {MAX_ROWS} rows", "a table of runs may have no more")
+            raise InputError(t("file"), t("over {most} rows", most=MAX_ROWS), t("a table of runs may have no more"))
         if len(row) < width or not row[first] or row[first][0] in "-:=+" or row[0][:1] == "#":
             if row[0].lstrip().startswith("#") and (len(row) < width or first == 0 or row[0].lstrip().startswith("# ")):
                 whole.comments += len(row) >= width
@@ -128,7 +133,7 @@ def decimal_comma(sheet: Sheet, columns: Columns) -> bool:
 
 def with_scales(sheet: Sheet, columns: Columns, *, comma: bool) -> tuple[dict[str, Column], tuple[str, ...]]:
     """The columns, with the scale that a title names only where plain numbers need it; and what is said of that."""
-    sample, kept, notes = _sample(sheet, columns), dict(columns), []
+    sample, kept, notes = _sample(sheet, columns), dict(columns), list[str]()
     for name, column in columns.items():
         if column.scale == 1.0:
             continue
@@ -136,9 +141,17 @@ def with_scales(sheet: Sheet, columns: Columns, *, comma: bool) -> tuple[dict[st
         plain = [value[0] for value in read if value is not None and not value[1] and math.isfinite(value[0])]
         if plain and sorted(plain)[len(plain) // 2] * column.scale > IN_FULL[name]:
             kept[name] = Column(index=column.index, title=column.title, kind=column.kind, unit=column.unit)
-            notes.append(f"{shown(column.title)} is written in full, so the unit of its title was not applied.")
+            notes.append(
+                t("{title} is written in full, so the unit of its title was not applied.", title=shown(column.title))
+            )
         elif plain:
-            notes.append(f"Plain numbers of {shown(column.title)} were multiplied by {cells.power(column.scale)}.")
+            notes.append(
+                t(
+                    "Plain numbers of {title} were multiplied by {scale}.",
+                    title=shown(column.title),
+                    scale=cells.power(column.scale),
+                )
+            )
     return kept, tuple(notes)
 
 
@@ -212,21 +225,36 @@ def _leave_out(
         error = _reason(line, row, width, columns, {name: float(read[place]) for name, read in values.items()})
         if not skip_bad:
             more = [str(chunk[other][0]) for other in places[1 : 1 + FURTHER].tolist()]
-            listed = f"{', '.join(more[:-1])} and {more[-1]}" if len(more) > 1 else "".join(more)
-            tail = f"; line{'s' if len(more) > 1 else ''} {listed} cannot be read either" if more else ""
-            raise InputError(error.field, error.value, error.allowed + tail)
+            if not more:
+                raise error
+            allowed = tn(
+                "{allowed}; line {lines} cannot be read either",
+                "{allowed}; lines {lines} cannot be read either",
+                len(more),
+                allowed=error.allowed,
+                lines=listed(more),
+            )
+            raise InputError(error.field, error.value, allowed)
+        whole.clause = whole.clause or _clause(error)
         whole.skipped.append((line, str(error)))
     whole.bad += len(places)
     if whole.bad > MAX_BAD:
-        raise InputError("file", f"over {MAX_BAD} bad rows", f"it is no table of runs; {whole.skipped[0][1]}"[:-1])
+        seen = t("over {most} bad rows", most=MAX_BAD)
+        raise InputError(t("file"), seen, t("it is no table of runs; {reason}", reason=whole.clause))
+
+
+def _clause(error: InputError) -> str:
+    """What is wrong, as a part of a longer sentence."""
+    value = repr(error.value) if isinstance(error.value, str) else str(error.value)
+    value = value if len(value) <= 80 else value[:77] + "..."
+    return t("{field}: got {shown}, but {allowed}", field=error.field, shown=value, allowed=error.allowed)
 
 
 def _reason(line: int, row: list[str], width: int, columns: Columns, values: Mapping[str, float]) -> InputError:
     """Why a row is no run."""
     if len(row) > width and any(map(str.strip, row[width:])):
-        return InputError(
-            f"line {line}", f"{len(row)} cells", f"the header has {width}: quote a number that holds the separator"
-        )
+        allowed = t("the header has {width}: quote a number that holds the separator", width=width)
+        return InputError(t("line {line}", line=line), t("{count} cells", count=len(row)), allowed)
     needed = _needed(columns)
     for name, column in columns.items():
         if name in TEXTS or (name == "C" and name not in needed):
@@ -234,12 +262,12 @@ def _reason(line: int, row: list[str], width: int, columns: Columns, values: Map
         value, cell = values[name], row[column.index]
         low, high = cells.LIMITS.get(name, (0.0, 1.0))
         if not low <= value <= high and (name in needed or name == "held_out" or not _empty(value, cell)):
-            return cells.refusal(f"line {line}, column {shown(column.title)}", cell, name)
+            where = t("line {line}, column {title}", line=line, title=shown(column.title))
+            return cells.refusal(where, cell, name)
     name, other = ("N", "D") if "N" not in columns else ("D", "N")
     least, most = map(cells.power, cells.LIMITS[name])
-    return InputError(
-        f"line {line}", f"{name} = C / (6 {other}) = {values[name]:.3g}", f"{name} must lie between {least} and {most}"
-    )
+    allowed = t("{name} must lie between {least} and {most}", name=name, least=least, most=most)
+    return InputError(t("line {line}", line=line), f"{name} = C / (6 {other}) = {values[name]:.3g}", allowed)
 
 
 def _empty(value: float, cell: str) -> bool:

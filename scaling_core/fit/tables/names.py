@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scaling_core.language import t
+
 NUMERIC = ("N", "D", "C", "loss", "se", "unique")
 QUANTITIES = (*NUMERIC, "held_out", "group", "tokenizer", "label")
 NATS, BITS, BITS_PER_BYTE, NATS_PER_BYTE = "nats per token", "bits per token", "bits per byte", "nats per byte"
 PERPLEXITY = "perplexity"
 RUN = "run, run id, 运行"
 """Names of a column that is a group where a run has several rows, and a label where each row is a run."""
+
+
+def unit_in_words(unit: str) -> str:
+    """A unit of loss in the reader's language."""
+    words = {
+        NATS: t("nats per token"),
+        BITS: t("bits per token"),
+        BITS_PER_BYTE: t("bits per byte"),
+        NATS_PER_BYTE: t("nats per byte"),
+        PERPLEXITY: t("perplexity"),
+    }
+    return words.get(unit, unit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scaling_core.errors import InputError
 from scaling_core.fit.tables.columns import meaning
+from scaling_core.language import t
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_LINES = 2_000_000
@@ -32,14 +33,6 @@ _MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_BINARY = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a picture"),
 )
 Row = tuple[int, list[str]]
 
@@ -66,7 +59,7 @@ def open_sheet(source: Path | bytes | str) -> Sheet:
     """Decode a source and find its header and separator; raises InputError where it holds no table of runs."""
     text, notes = decode(source)
     if not text.strip():
-        raise InputError("file", "no rows", "it must hold a header and at least one run")
+        raise InputError(t("file"), t("no rows"), t("it must hold a header and at least one run"))
     head, problem = _head(text)
     found: Sheet | None = None
     best: tuple[int, ...] = ()
@@ -92,8 +85,8 @@ def open_sheet(source: Path | bytes | str) -> Sheet:
             break
     if found is None:
         first = text.lstrip()[:200].splitlines()[0]
-        allowed = "a row must name the columns: one column must be the loss, and two of N, D and C"
-        raise problem or InputError("header", first, allowed)
+        allowed = t("a row must name the columns: one column must be the loss, and two of N, D and C")
+        raise problem or InputError(t("header"), first, allowed)
     return found
 
 
@@ -107,7 +100,8 @@ def _first(head: list[str], separator: str) -> tuple[list[Row], InputError | Non
         return rows, error
     widest = max((len(cells) for _, cells in rows), default=0)
     if widest > MAX_COLUMNS:
-        return rows, InputError("header", f"{widest} columns", f"there may be at most {MAX_COLUMNS}")
+        allowed = t("there may be at most {most}", most=MAX_COLUMNS)
+        return rows, InputError(t("header"), t("{count} columns", count=widest), allowed)
     return rows, None
 
 
@@ -133,9 +127,11 @@ def lines(text: str, first: int) -> Iterator[str]:
         if not line:
             return
         if len(line) > MAX_LINE:
-            raise InputError(f"line {count}", f"{len(line)} characters", f"a line may have at most {MAX_LINE}")
+            seen = t("{count} characters", count=len(line))
+            raise InputError(t("line {line}", line=count), seen, t("a line may have at most {most}", most=MAX_LINE))
         if count > MAX_LINES:
-            raise InputError("file", f"over {MAX_LINES} lines", "a table of runs may have no more")
+            seen = t("over {most} lines", most=MAX_LINES)
+            raise InputError(t("file"), seen, t("a table of runs may have no more"))
         if count >= first:
             yield line
 
@@ -153,26 +149,28 @@ def records(source: Iterator[str], separator: str, first: int) -> Iterator[Row]:
         for row in reader:
             end = first + reader.line_num
             if end - begin > SPAN:
-                raise InputError(f"line {begin}", f"a record of {end - begin} lines", "a quoted cell must be closed")
+                seen = t("a record of {count} lines", count=end - begin)
+                raise InputError(t("line {line}", line=begin), seen, t("a quoted cell must be closed"))
             if row:
                 yield begin, row
             begin = end
     except csv.Error as error:
-        raise InputError(f"line {begin}", str(error), "every cell must be short and every quote closed") from error
+        allowed = t("every cell must be short and every quote closed")
+        raise InputError(t("line {line}", line=begin), str(error), allowed) from error
 
 
 def decode(source: Path | bytes | str) -> tuple[str, tuple[str, ...]]:
     """The text of a source, and a sentence where its encoding was guessed; raises InputError for anything but text."""
     content = _read(source) if isinstance(source, Path) else source
     if len(content) > MAX_BYTES:
-        raise InputError("file", f"over {MAX_BYTES} bytes", "a table of runs may hold 64 MiB")
+        raise InputError(t("file"), t("over {most} bytes", most=MAX_BYTES), t("a table of runs may hold 64 MiB"))
     notes: tuple[str, ...] = ()
     if isinstance(content, str):
         text = content
     else:
         text, notes = _decoded(content)
     if "\x00" in text:
-        raise InputError("file", "binary data", "it must be a text: a CSV table in UTF-8")
+        raise _binary()
     return text.removeprefix("\ufeff").removesuffix("\x1a"), notes
 
 
@@ -182,31 +180,50 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError("file", str(path), f"it could not be read ({reason})") from error
+        raise InputError(t("file"), str(path), t("it could not be read ({reason})", reason=str(reason))) from error
+
+
+def _binary() -> InputError:
+    return InputError(t("file"), t("binary data"), t("it must be a text: a CSV table in UTF-8"))
+
+
+def _archive(data: bytes) -> str | None:
+    """What a file is that begins so, where it is one of those that people take for a table."""
+    kinds = (
+        (b"PK\x03\x04", t("binary data, an Excel workbook or a ZIP archive")),
+        (b"\xd0\xcf\x11\xe0", t("binary data, an old Excel workbook")),
+        (b"PAR1", t("binary data, a Parquet file")),
+        (b"\x1f\x8b", t("binary data, a gzip archive")),
+        (b"%PDF", t("binary data, a PDF")),
+        (b"\x89PNG", t("binary data, a picture")),
+    )
+    return next((what for magic, what in kinds if data.startswith(magic)), None)
 
 
 def _decoded(data: bytes) -> tuple[str, tuple[str, ...]]:
-    for magic, what in _BINARY:
-        if data.startswith(magic):
-            raise InputError("file", f"binary data, {what}", "it must be a text: save the table as CSV")
+    if (what := _archive(data)) is not None:
+        raise InputError(t("file"), what, t("it must be a text: save the table as CSV"))
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             try:
                 return data.decode(encoding), ()
             except UnicodeDecodeError as error:
-                raise InputError(
-                    "file", f"binary data, not {encoding.upper()}", "it must be a text: a CSV table in UTF-8"
-                ) from error
+                seen = t("binary data, not {encoding}", encoding=encoding.upper())
+                raise InputError(t("file"), seen, t("it must be a text: a CSV table in UTF-8")) from error
     try:
         return data.decode("utf-8"), ()
     except UnicodeDecodeError:
         pass
     if b"\x00" in data:
-        raise InputError("file", "binary data", "it must be a text: a CSV table in UTF-8")
+        raise _binary()
     runs = [len(match[0]) for match in itertools.islice(_HIGH.finditer(data), 10_000)]
     if all(length % 2 == 0 for length in runs):  # Chinese text stands in pairs of such bytes, accents stand alone
         try:
-            return data.decode("gb18030"), ("The file is not in UTF-8: it was read as GB18030.",)
+            return data.decode("gb18030"), (_guessed("GB18030"),)
         except UnicodeDecodeError:
             pass
-    return data.decode("latin-1"), ("The file is not in UTF-8: it was read as Latin-1.",)
+    return data.decode("latin-1"), (_guessed("Latin-1"),)
+
+
+def _guessed(encoding: str) -> str:
+    return t("The file is not in UTF-8: it was read as {encoding}.", encoding=encoding)

@@ -21,6 +21,7 @@ from scaling_core.fit.tables.gather import Gathered, decimal_comma, gather, hold
 from scaling_core.fit.tables.names import BITS, BITS_PER_BYTE, NATS, NATS_PER_BYTE, PERPLEXITY, RUN
 from scaling_core.fit.tables.remarks import about_loss, about_numbers, about_rows
 from scaling_core.fit.tables.sheet import open_sheet
+from scaling_core.language import t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +83,7 @@ def read_table(
     notes = (
         *sheet.notes,
         *chosen.notes,
-        *(("Commas were read as decimal points.",) if comma else ()),
+        *((t("Commas were read as decimal points."),) if comma else ()),
         *scale_notes,
         *about_loss(columns["loss"]),
         *about_numbers(columns, gathered.values),
@@ -107,14 +108,14 @@ def read_table(
 
 def _points(gathered: Gathered, columns: Mapping[str, Column]) -> tuple[RunPoints, tuple[str, ...]]:
     """The runs, without an optional column that has empty cells, and what is said of that."""
-    values, texts, notes = gathered.values, dict(gathered.texts), []
+    values, texts, notes = gathered.values, dict(gathered.texts), list[str]()
     optional = {}
-    for name, what in (("se", "standard errors"), ("unique", "unique tokens")):
+    for name in ("se", "unique"):
         gaps = int(np.isnan(values[name]).sum()) if name in values else 0
         if name in values and not gaps:
             optional[name] = values[name]
         elif 0 < gaps < len(gathered.lines):
-            notes.append(f"The {what} are not used: they are missing in {gaps} of {len(gathered.lines)} runs.")
+            notes.append(_gaps(name, gaps, len(gathered.lines)))
     if "group" in texts and columns["group"].kind.name == RUN and len(set(texts["group"])) == len(texts["group"]):
         labels = texts.pop("group")
         texts.setdefault("label", labels)
@@ -131,3 +132,9 @@ def _points(gathered: Gathered, columns: Mapping[str, Column]) -> tuple[RunPoint
         label=texts.get("label"),
     )
     return points, tuple(notes)
+
+
+def _gaps(name: str, gaps: int, runs: int) -> str:
+    if name == "se":
+        return t("The standard errors are not used: they are missing in {gaps} of {runs} runs.", gaps=gaps, runs=runs)
+    return t("The unique tokens are not used: they are missing in {gaps} of {runs} runs.", gaps=gaps, runs=runs)

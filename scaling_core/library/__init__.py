@@ -12,19 +12,20 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Convention, Kind, Preset, Range, presets
 from scaling_core.errors import InputError, ScalingError, StoreError
-from scaling_core.laws import AnyLaw, form_of, law_from_constants
+from scaling_core.language import LANGUAGES, t, together
+from scaling_core.laws import AnyLaw, form_of
+from scaling_core.library.record import LONGEST, as_preset, elsewhere, kept, said_in, visible
+from scaling_core.library.record import MOST_REPLICATES as MOST_REPLICATES
 from scaling_core.runs import place
 
 if TYPE_CHECKING:
@@ -34,14 +35,9 @@ if TYPE_CHECKING:
 PREFIX = "my-"
 """Every saved id begins with it and no published one does, so that the two never meet."""
 SCHEMA = "scaling-lab-law-1"
-MOST_REPLICATES = 500
 MOST_LAWS = 300
 MOST_BYTES = 1_000_000
-_LONGEST = {"name": 80, "source": 500, "note": 2000, "warning": 500}
 _ID_CHARACTERS = 40
-_CONVENTIONS: tuple[Convention, ...] = ("total", "non-embedding")
-_HIDDEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
-_TURNED = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def folder(home: Path | None = None) -> Path:
@@ -55,7 +51,7 @@ def law_id(name: str) -> str:
     Names that differ in case or in how their accents are encoded have one id, as they have one file on a Mac. A name
     without any letter, or one that is cut, ends in a hash of itself. Raises InputError as `save_law` does.
     """
-    whole = unicodedata.normalize("NFKC", _text("name", name)).casefold()
+    whole = unicodedata.normalize("NFKC", visible("name", name)).casefold()
     spaced = "".join(c if unicodedata.category(c)[0] in "LMN" else "-" for c in unicodedata.normalize("NFKC", whole))
     slug = unicodedata.normalize("NFKC", re.sub("-+", "-", spaced).strip("-"))
     if not slug or len(slug) > _ID_CHARACTERS:
@@ -85,33 +81,36 @@ def save_law(
     source: what it was fitted on. convention: what its N counts. valid_N, valid_D, valid_C: the range of the runs.
     replicates: refits of resampled runs, shape (R, p), in the order of `law.constants`; those that are no constants
     (not finite, negative) are left out, and of more than 500 an evenly spaced 500 are kept. level: of the intervals.
-    warning: why the law must not be trusted. replace: write over a law of the same name.
+    warning: why the law must not be trusted. source, note and warning are kept in every language they can be told in.
+    replace: write over a law of the same name.
     Raises InputError on a name, text, range or replicates that cannot be meant, or a name already there; StoreError
     where the folder does not take it.
     """
     known = {p.id: p for p in saved_laws(home, "all")}
     id = law_id(name)
     if id in known and not replace:
-        raise InputError("name", name, f"a law named {known[id].name!r} is saved already; give another, or replace it")
+        allowed = t("a law named {name!r} is saved already; give another, or replace it", name=known[id].name)
+        raise InputError(t("name"), name, allowed)
     if id not in known and len(known) >= MOST_LAWS:
-        raise InputError("name", name, f"{MOST_LAWS} laws are saved already; delete one first")
+        raise InputError(t("name"), name, t("{n} laws are saved already; delete one first", n=MOST_LAWS))
     record = {
         "schema": SCHEMA,
-        "name": _text("name", name),
+        "name": visible("name", name),
         "form": form_of(law),
         "constants": law.constants,
-        "source": _text("source", source),
+        "source": visible("source", said_in("en", source)),
         "convention": convention,
         "valid_N": list(valid_N) if valid_N else None,
         "valid_D": list(valid_D) if valid_D else None,
         "valid_C": list(valid_C) if valid_C else None,
-        "note": note,
-        "warning": warning,
+        "note": said_in("en", note),
+        "warning": warning and said_in("en", warning),
+        "other": elsewhere({"source": source, "note": note, "warning": warning}),
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "level": level,
-        "replicates": None if replicates is None else _kept(replicates, len(law.constants)).tolist() or None,
+        "replicates": None if replicates is None else kept(replicates, len(law.constants)).tolist() or None,
     }
-    made = _preset(id, record)
+    made = as_preset(id, record)
     place.write_json(folder(home) / f"{id}.json", record)
     return made
 
@@ -136,7 +135,7 @@ def find_law(id: str, home: Path | None = None) -> Preset:
     """The published or saved law of this id; raises InputError that lists the known ones."""
     known = {p.id: p for p in all_laws("all", home)}
     if id not in known:
-        raise InputError("law", id, f"it must be one of {', '.join(known)}")
+        raise InputError(t("law"), id, t("it must be one of {names}", names=", ".join(known)))
     return known[id]
 
 
@@ -165,22 +164,33 @@ def save_fit(
         valid_C=(float(points.C.min()), float(points.C.max())),
         replicates=result.replicates if same_order else None,
         level=result.level if same_order and result.replicates is not None else None,
-        note=" ".join(result.warnings)[: _LONGEST["note"]],
+        note=_within(result.warnings, LONGEST["note"]),
         warning=warning,
         home=home,
         replace=replace,
     )
 
 
+def _within(sentences: Sequence[str], most: int) -> str:
+    """As many of the sentences as fit into `most` characters in every language."""
+    count = len(sentences)
+    while count and any(len(said_in(language, together(*sentences[:count]))) > most for language in LANGUAGES):
+        count -= 1
+    return together(*sentences[:count])
+
+
 def delete_law(id: str, home: Path | None = None) -> None:
     """Delete a saved law. Raises InputError where none of this id is saved, StoreError where it cannot be deleted."""
     known = [p.id for p in saved_laws(home, "all")]
     if id not in known:
-        raise InputError("law", id, f"it must be one of the saved laws ({', '.join(known) or 'there are none'})")
+        names = ", ".join(known) or t("there are none")
+        raise InputError(t("law"), id, t("it must be one of the saved laws ({names})", names=names))
     try:
         (folder(home) / f"{id}.json").unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"The law {id} cannot be deleted ({error.strerror}); check the rights of its file.") from error
+        raise StoreError(
+            t("The law {id} cannot be deleted ({reason}); check the rights of its file.", id=id, reason=error.strerror)
+        ) from error
 
 
 def _read(where: Path) -> Iterator[Preset | str]:
@@ -190,7 +200,11 @@ def _read(where: Path) -> Iterator[Preset | str]:
     except FileNotFoundError:
         return
     except OSError as error:
-        yield f"The saved laws cannot be read: {where} is no folder that can be opened ({error.strerror})."
+        yield t(
+            "The saved laws cannot be read: {folder} is no folder that can be opened ({reason}).",
+            folder=str(where),
+            reason=error.strerror,
+        )
         return
     there = set(names)
     ours = [name for name in names if _is_ours(where, name, there)]
@@ -200,14 +214,17 @@ def _read(where: Path) -> Iterator[Preset | str]:
             if stat.S_ISREG(facts.st_mode):
                 yield _parsed(where / name, facts.st_mtime_ns, facts.st_size, facts.st_ino)
             else:
-                yield _refused(name, "it is no file")
+                yield _refused(name, t("it is no file"))
         except OSError as error:
-            yield _refused(name, error.strerror or "the disk does not give it")
+            yield _refused(name, error.strerror or t("the disk does not give it"))
     if len(ours) > MOST_LAWS:
-        yield f"Only the first {MOST_LAWS} of {len(ours)} saved laws are read; delete some."
+        yield t("Only the first {most} of {n} saved laws are read; delete some.", most=MOST_LAWS, n=len(ours))
     if strangers := sorted(there - set(ours)):
         some = ", ".join(_shown(name) for name in strangers[:3])
-        yield f"Not read, since no saved law has such a name: {some}{' and others' if len(strangers) > 3 else ''}."
+        if len(strangers) > 3:
+            yield t("Not read, since no saved law has such a name: {names} and others.", names=some)
+        else:
+            yield t("Not read, since no saved law has such a name: {names}.", names=some)
 
 
 def _is_ours(where: Path, name: str, there: set[str]) -> bool:
@@ -221,123 +238,34 @@ def _is_ours(where: Path, name: str, there: set[str]) -> bool:
 
 
 def _refused(name: str, reason: str) -> str:
-    return f"{_shown(name)} among the saved laws cannot be read: {reason.rstrip('.')}."
+    if reason.endswith("."):
+        return t("{name} among the saved laws cannot be read: {sentence}", name=_shown(name), sentence=reason)
+    return t("{name} among the saved laws cannot be read: {reason}.", name=_shown(name), reason=reason)
 
 
 @lru_cache(maxsize=2 * MOST_LAWS)
 def _parsed(path: Path, _modified: int, size: int, _inode: int) -> Preset | str:
     """The law in a file, or why it holds none; time, size and inode tell a file from what stood there before."""
     if size > MOST_BYTES:
-        return _refused(path.name, f"it is larger than {MOST_BYTES:,} bytes")
+        return _refused(path.name, t("it is larger than {n:,} bytes", n=MOST_BYTES))
     with path.open("rb") as file:
         content = file.read(MOST_BYTES)
     try:
         record = json.loads(content.decode("utf-8"))
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            return _refused(path.name, f"it does not say {SCHEMA}")
-        return _preset(unicodedata.normalize("NFKC", path.stem), record)
+            return _refused(path.name, t("it does not say {schema}", schema=SCHEMA))
+        return as_preset(unicodedata.normalize("NFKC", path.stem), record)
     except json.JSONDecodeError as error:
-        return _refused(path.name, f"it is no whole JSON (line {error.lineno}, column {error.colno})")
+        reason = t("it is no whole JSON (line {line}, column {column})", line=error.lineno, column=error.colno)
+        return _refused(path.name, reason)
     except UnicodeDecodeError:
-        return _refused(path.name, "it is no text")
+        return _refused(path.name, t("it is no text"))
     except KeyError as error:
-        return _refused(path.name, f"it lacks {error}")
+        return _refused(path.name, t("it lacks {entry}", entry=str(error)))
     except ScalingError as error:
         return _refused(path.name, str(error))
     except (ValueError, RecursionError):  # a time that is none, a number of thousands of digits, endless brackets
-        return _refused(path.name, "it holds what no saved law holds")
-
-
-def _preset(id: str, record: dict[str, Any]) -> Preset:
-    """The law of a record, every entry checked. Raises KeyError, InputError or ValueError on what cannot be meant."""
-    constants = record["constants"]
-    if not isinstance(constants, dict) or not all(isinstance(name, str) for name in constants):
-        raise InputError("constants", type(constants).__name__, "they must be a table of names and numbers")
-    law = law_from_constants(str(record["form"]), {name: _number(name, value) for name, value in constants.items()})
-    if record["convention"] not in _CONVENTIONS:
-        raise InputError("convention", record["convention"], f"it must be one of {', '.join(_CONVENTIONS)}")
-    name, warning, level = _text("name", record["name"]), record["warning"], record["level"]
-    if level is not None and not 0 < _number("level", level) < 1:
-        raise InputError("level", level, "it must be a share between 0 and 1")
-    ranges = {key: _range(key, record[key]) for key in ("valid_N", "valid_D", "valid_C")}
-    return Preset(
-        id=id,
-        name=name,
-        short_name=name if len(name) <= 24 else f"{name[:23].rstrip()}\u2026",
-        law=law,
-        source=_text("source", record["source"]),
-        url=None,
-        convention=record["convention"],
-        **ranges,
-        precision="as fitted, all digits",
-        secondary=False,
-        note=_text("note", record["note"], empty=True),
-        warning=None if warning is None else _text("warning", warning),
-        allocation=None,
-        range_note="That of the runs it was fitted on."
-        if any(ranges.values())
-        else "No range: none was saved with it.",
-        made_at=datetime.fromisoformat(str(record["made_at"])).isoformat(timespec="seconds"),
-        level=level,
-        replicates=_replicates(record["replicates"], len(law.constants)),
-    )
-
-
-def _text(field: str, value: object, *, empty: bool = False) -> str:
-    """The text without spaces at its ends; raises InputError where it is none, too long, or not all to be seen."""
-    most = _LONGEST[field]
-    text = value.strip() if isinstance(value, str) else ""
-    lines = "\n" if field == "note" else ""
-    hidden = any(c not in lines and (unicodedata.category(c) in _HIDDEN or c in _TURNED) for c in text)
-    if not isinstance(value, str) or len(text) > most or hidden or not (text or empty):
-        raise InputError(field, value, f"it must be a text of up to {most} visible characters")
-    return text
-
-
-def _number(field: str, value: object) -> float:
-    """A JSON number as a float; raises InputError for anything else, and for what no float holds."""
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(float(value)):
-            return float(value)
-    except OverflowError:
-        pass
-    raise InputError(field, value, "it must be a number")
-
-
-def _range(field: str, value: object) -> Range | None:
-    if value is None:
-        return None
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise InputError(field, value, "it must be a smallest and a largest value")
-    low, high = (_number(field, end) for end in value)
-    if not 0 < low <= high:
-        raise InputError(field, value, "it must be a smallest and a largest value, both positive")
-    return low, high
-
-
-def _kept(replicates: FloatArray, width: int) -> FloatArray:
-    """At most MOST_REPLICATES rows of usable constants, evenly spaced among those given; shape (R, width)."""
-    rows = np.asarray(replicates, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != width:
-        raise InputError("replicates", f"an array of shape {rows.shape}", f"it must have {width} columns")
-    rows = rows[np.all(np.isfinite(rows) & (rows >= 0), axis=1)]
-    if len(rows) > MOST_REPLICATES:
-        rows = rows[np.linspace(0, len(rows) - 1, MOST_REPLICATES).round().astype(np.intp)]
-    return rows
-
-
-def _replicates(value: object, width: int) -> FloatArray | None:
-    """The rows as a read-only array, shape (R, width), or None; raises InputError where they are no constants."""
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) > MOST_REPLICATES or not all(isinstance(row, list) for row in value):
-        raise InputError("replicates", type(value).__name__, f"it must be up to {MOST_REPLICATES} rows of constants")
-    flat = [_number("replicates", x) for row in value for x in row]
-    if any(len(row) != width for row in value) or any(x < 0 for x in flat):
-        raise InputError("replicates", len(value), f"each row must be {width} constants, none below zero")
-    rows = np.array(flat, dtype=np.float64).reshape(len(value), width)
-    rows.flags.writeable = False
-    return rows
+        return _refused(path.name, t("it holds what no saved law holds"))
 
 
 def _shown(name: str) -> str:

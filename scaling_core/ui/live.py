@@ -1,0 +1,145 @@
+"""Components that follow the hand: sliders, and the charts and words that redraw while they are dragged.
+
+A channel joins them in the browser. Python hears of a value when it is let go, and answers with the exact picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import streamlit as st
+
+from scaling_core.language import retold, t
+from scaling_core.laws import Law
+from scaling_core.viz.figure import Figure
+from scaling_core.viz.isoflop import Ghost
+from scaling_core.viz.live import chart_data, ghost_data, law_data, script, style, vega_bundle
+from scaling_core.viz.theme import Theme
+
+_COMMON = ("law", "bus")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Knob:
+    """One slider with its field. name: what it is called on the channel. label: HTML; spoken: the same for the ear.
+
+    low, high, step: of the slider, in `unit`s; log: on a logarithmic scale with `per_decade` steps instead of `step`.
+    published: where a double click leads. wrong: the sentence beneath the field. written: the value as the field
+    shows it.
+    """
+
+    name: str
+    value: float
+    label: str
+    spoken: str
+    exactly: str
+    low: float
+    high: float
+    step: float = 0.0
+    log: bool = False
+    per_decade: int = 20
+    unit: float = 1.0
+    published: float | None = None
+    wrong: str | None = None
+    written: str | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def _component(name: str, html: str, *parts: str) -> Callable[..., Any]:
+    """A component made of files in `viz/live`, registered once a process."""
+    made: Callable[..., Any] = st.components.v2.component(
+        f"scaling-lab-{name}", html=html, css=style(parts[-1]), js=script(*parts)
+    )
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def _vega() -> Callable[..., Any]:
+    made: Callable[..., Any] = st.components.v2.component("scaling-lab-vega", html="<i></i>\n", js=vega_bundle())
+    return made
+
+
+def bring_vega() -> None:
+    """Send the browser what draws the charts, once a page; it lies in the browser's memory from then on."""
+    with st.container(key="live-vega"):
+        _vega()(key="live~vega")
+
+
+def heard(key: str) -> list[tuple[str, object]]:
+    """What the panel of this key said since it was last asked: the name of a knob, and a number or the text typed."""
+    state = st.session_state.get(key)
+    said = state.get("moved") if isinstance(state, Mapping) else None
+    if not isinstance(said, Mapping) or said.get("turn") == st.session_state.get(f"{key}~turn"):
+        return []
+    st.session_state[f"{key}~turn"] = said.get("turn")
+    return [(str(said.get("name")), said.get("value"))]
+
+
+def panel(channel: str, knobs: Sequence[Knob], *, key: str) -> None:
+    """Sliders on a channel; what was done with them is `heard` at the next run."""
+    data = {
+        "channel": channel,
+        "knobs": [asdict(knob) for knob in knobs],
+        "hint": t("Arrow keys move it finely, with Shift coarsely; a double click brings back the published value."),
+    }
+    mount = _component("panel", "<div class='panel'></div>\n", *_COMMON, "panel")
+    mount(key=key, data=data, on_moved_change=_nothing)
+
+
+def _nothing() -> None:
+    """Streamlit runs the page when a component says something; there is nothing more to do."""
+
+
+def live_chart(
+    figure: Figure,
+    law: Law,
+    channel: str,
+    values: Mapping[str, float],
+    *,
+    kind: str,
+    args: Mapping[str, Any],
+    key: str,
+    alt: str,
+    grows: bool = False,
+) -> None:
+    """Draw a figure that follows the channel; kind and args as in `viz.live.chart_data`; values: N, D and C now."""
+    tall = int(figure.spec()["height"])
+    html = f"<div class='chart{' grows' if grows else ''}' role='img' style='--tall: {tall}px'></div>\n"
+    data = {
+        **chart_data(figure, law, kind=kind, args=args),
+        "channel": channel,
+        "values": {**law.constants, **values},
+        "alt": retold(alt),
+    }
+    _component(f"chart-{tall}-{grows}", html, *_COMMON, "rows", "chart")(key=key, data=data)
+
+
+def live_words(
+    law: Law,
+    channel: str,
+    values: Mapping[str, float],
+    theme: Theme,
+    said: Mapping[str, Any],
+    *,
+    kind: str,
+    key: str,
+    ghosts: Sequence[Ghost] = (),
+    **more: Any,
+) -> None:
+    """Text that follows the channel. said: what Python says, which stands there whenever nothing is dragged.
+
+    kind: "answer", "budget" or "model", see `words.js` for what each needs to say the same of other values.
+    """
+    html = f"<div class='words' style='--quiet: {theme.muted}'></div>\n"
+    data = {
+        "kind": kind,
+        "law": law_data(law),
+        "channel": channel,
+        "values": {**law.constants, **values},
+        "ghosts": ghost_data(ghosts),
+        "said": dict(said),
+        **more,
+    }
+    _component(f"words-{theme.mode}", html, *_COMMON, "rows", "words")(key=key, data=data)

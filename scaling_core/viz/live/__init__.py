@@ -1,0 +1,99 @@
+"""Charts and words that follow the hand: what the browser needs to draw them again without asking Python.
+
+Python makes every picture as `scaling_core.viz.laws` does, for export and for a reader who touches nothing. Beside it
+the browser gets the law as an expression and the same template, and makes the same rows of data for constants that are
+still being dragged: `rows.js` is the twin of the chart functions, `law.js` of laws, optimum and units. Tests hold the
+twins together. What was fixed for a picture (its axes, the places of its names) stays fixed until Python draws again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from scaling_core.language import raw
+from scaling_core.laws import Law
+from scaling_core.optimum.browser import browser_law
+from scaling_core.viz.figure import Figure
+from scaling_core.viz.isoflop import Ghost, Mark
+
+_HERE = Path(__file__).resolve().parent
+VEGA = """export default function () {
+  const lab = (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
+  if (lab.vega) return;
+  lab.vega = vegaEmbed;
+  for (const then of lab.waiting.splice(0)) then(lab.vega);
+}
+"""
+
+
+@cache
+def script(*parts: str) -> str:
+    """The named files of this folder as one JavaScript module."""
+    return "\n".join((_HERE / f"{part}.js").read_text("utf-8") for part in parts)
+
+
+@cache
+def style(name: str) -> str:
+    """A style sheet of this folder."""
+    return (_HERE / f"{name}.css").read_text("utf-8")
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega and Vega-Lite as one JavaScript module that needs no network, some 0.9 MB; made once, in about a second."""
+    bundle: str = vl_convert.javascript_bundle(snippet=VEGA)
+    return bundle
+
+
+def law_data(law: Law) -> dict[str, object]:
+    """What a component needs to evaluate the law: its expressions, without its constants."""
+    return browser_law(law)
+
+
+def ghost_data(ghosts: Sequence[Ghost]) -> list[dict[str, object]]:
+    """The pinned laws with their constants, for the components."""
+    return [{"name": g.name, "law": browser_law(g.law), "constants": g.law.constants} for g in ghosts]
+
+
+def chart_data(figure: Figure, law: Law, *, kind: str, args: Mapping[str, Any]) -> dict[str, object]:
+    """What the chart component draws: the figure's template with its axes, as text, and what `rows.js` is given.
+
+    kind: "isoflop", "slice" or "terms", which names the function of `rows.js`. args: what it holds fixed.
+    """
+    spec = {**figure.spec(), "width": "container", "height": "container"}
+    return {"spec": json.dumps(spec, ensure_ascii=False), "law": law_data(law), "kind": kind, "args": dict(args)}
+
+
+def isoflop_args(figure: Figure, marks: Sequence[Mark], ghosts: Sequence[Ghost]) -> dict[str, Any]:
+    """What `rows.js` holds fixed of an isoFLOP figure: its axes, the places of the marks' names, and the ghosts."""
+    places = figure.data["marks"].to_dict("records")
+    held = [
+        {"D": mark.D, "strong": mark.strong, **{k: place[k] for k in ("N", "name", "dx", "dy", "align")}}
+        for mark, place in zip(marks, places, strict=True)
+    ]
+    return {**_domains(figure), "marks": held, "ghosts": ghost_data(ghosts)}
+
+
+def slice_args(figure: Figure, variable: str) -> dict[str, Any]:
+    """The same of a slice along N or D, with its words."""
+    if variable == "N":
+        words = {"with": raw("with {n} tokens"), "unlimited": raw("unlimited tokens")}
+    else:
+        words = {"with": raw("with {n} parameters"), "unlimited": raw("unlimited parameters")}
+    words["floor"] = raw("no model goes below {loss}")
+    return {**_domains(figure), "variable": variable, "words": words}
+
+
+def terms_args(figure: Figure) -> dict[str, Any]:
+    """The same of the bars of the terms: the names of the two rows."""
+    return {"rows": list(figure.values["rows"])}
+
+
+def _domains(figure: Figure) -> dict[str, Any]:
+    return {"x_domain": figure.values["x_domain"], "y_domain": figure.values["y_domain"]}

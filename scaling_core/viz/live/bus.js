@@ -1,0 +1,20 @@
+// What is dragged in one component and followed in others: a channel has the values of the moment and its listeners.
+
+function channel(name) {
+  const lab = (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
+  return (lab.channels[name] ??= { values: {}, listeners: new Set() });
+}
+
+function say(name, values, moving) {
+  const here = channel(name);
+  here.values = { ...here.values, ...values };
+  for (const listen of here.listeners) listen(here.values, moving);
+}
+
+// Vega, once its bundle has come; at once from then on.
+function vegaReady(then) {
+  channel("");
+  const lab = window.scalingLab;
+  if (lab.vega) then(lab.vega);
+  else lab.waiting.push(then);
+}
