@@ -228,29 +228,19 @@ def _references(
     kaplan = catalog.preset("kaplan2020-n" if variable == "N" else "kaplan2020-d")
     if not isinstance(kaplan.law, PowerLaw):  # these two are, in data/laws.json
         raise TypeError(type(kaplan.law))
-    curves = [
-        ReferenceCurve(
-            id=kaplan.id,
-            label=f"{kaplan.short_name}, as published",
-            source=kaplan.source,
-            loss=kaplan.law.loss(grid),
-            anchored=False,
-        )
-    ]
-    if variable == "D":
-        hestness = catalog.reference_exponent("hestness2018-word-lm")
-        middle = math.sqrt(float(x.min()) * float(x.max()))
-        anchored = hestness.anchored(middle, law.loss(held, middle))
-        curves.append(
-            ReferenceCurve(
-                id=hestness.id,
-                label=f"Hestness exponent {hestness.exponent:g}, amplitude anchored",
-                source=hestness.source,
-                loss=anchored.loss(grid),
-                anchored=True,
-            )
-        )
-    return tuple(curves)
+    published = ReferenceCurve(
+        id=kaplan.id, label=f"{kaplan.short_name}, as published", source=kaplan.source, loss=kaplan.law.loss(grid),
+        anchored=False,
+    )  # fmt: skip
+    if variable == "N":
+        return (published,)
+    hestness = catalog.reference_exponent("hestness2018-word-lm")
+    middle = math.sqrt(float(x.min()) * float(x.max()))
+    moved = ReferenceCurve(
+        id=hestness.id, label=f"Hestness exponent {hestness.exponent:g}, amplitude anchored", source=hestness.source,
+        loss=hestness.anchored(middle, law.loss(held, middle)).loss(grid), anchored=True,
+    )  # fmt: skip
+    return published, moved
 
 
 def _isoflop(law: Law, fitted: Law, C: float) -> IsoFlop:

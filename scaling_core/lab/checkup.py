@@ -25,7 +25,7 @@ from scaling_core.lab import rules
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import BYTES_VOCAB, DEVICES, CorpusSpec, DeviceName, SweepSpec
 from scaling_core.lab.surroundings import prepare_environment
-from scaling_core.language import packed, t
+from scaling_core.language import Message, packed, t
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import child_environment, last_line
 from scaling_core.runs.store import Store
@@ -221,7 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print(name: str, ok: bool, detail: str, began: float) -> None:
-    said = {"name": name, "ok": ok, "detail": packed(detail), "seconds": time.perf_counter() - began}
+    kept = packed(detail) if isinstance(detail, Message) else detail
+    said = {"name": name, "ok": ok, "detail": kept, "seconds": time.perf_counter() - began}
     print(json.dumps(said), flush=True)
 
 

@@ -154,7 +154,7 @@ def oracle_line(found: dict[str, Any]) -> str:
     verdict = "within" if found["within"] else "outside"
     return (
         f"entropy rate {found['entropy']:.5f}, fitted E {found['E']:.5f} ({found['low']:.5f} to {found['high']:.5f}, "
-        f"the error of the validation text in it): {verdict}"
+        f"the luck of the validation text taken out): {verdict}"
     )
 
 

@@ -190,8 +190,7 @@ class LineTraining:
             store.adopt_trunk(spec.id, run.track, sweep, track)
             self._enter(run.track, run, found.about)
             known = {"track": run.track, "step": found.step, "other": track, "sweep": sweep}
-            said = t("{track} goes on from step {step:,} of {other} in {sweep}.", **known)
-            self.bench.journal.event("info", said)
+            self.bench.journal.event("info", t("{track} goes on from step {step:,} of {other} in {sweep}.", **known))
             return True
         return False
 

@@ -8,6 +8,7 @@ date with the code. Streamlit is not known here: the pages say whose language is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
+_PLAIN_FIELDS = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?::[^{}]{0,4})?\})*")
+"""A template whose fields are names with a short format: all that `unpacked` takes from a file."""
 _here: ContextVar[Language | None] = ContextVar("language", default=None)
 _follow: Callable[[], Language | None] = lambda: None  # noqa: E731  # replaced once, by the pages
 
@@ -100,7 +103,8 @@ def unpacked(stored: str) -> str:
     if not stored.startswith(("{", '"')):
         return stored
     try:
-        return str(_whole(json.loads(stored)))
+        whole = _whole(json.loads(stored))
+        return whole if isinstance(whole, str) else stored
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return stored
 
@@ -148,5 +152,7 @@ def _parts(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, dict):
+        if not (_PLAIN_FIELDS.fullmatch(value["t"]) and _PLAIN_FIELDS.fullmatch(value["n"])):
+            raise ValueError("a stored template reaches into its fields or pads them beyond reason")
         return _told(value["t"], value["n"], {k: _whole(v) for k, v in value["of"].items()})
     return value

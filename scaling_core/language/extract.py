@@ -58,7 +58,6 @@ def template() -> Catalog:
     """A catalogue of everything that there is to translate, empty of translations."""
     catalogue = Catalog(project="Scaling Lab", charset="utf-8")
     for key, where in messages():
-        one = key if isinstance(key, str) else key[0]
         flags = ("python-brace-format",) if "{" in "".join(key) else ()
         catalogue.add(key, locations=[(where, None)], flags=flags)  # type: ignore[list-item]  # a file has no one line
     return catalogue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 
 from scaling_core.errors import ScalingError
 from scaling_core.fit import FitResult
@@ -23,8 +22,9 @@ class Truth:
     """The known floor and the fitted one, nats per token.
 
     entropy: exact, of the language. text_floor: the mean loss of the language itself on the validation windows, and
-    text_se its standard error: an error that all runs share, so that it shifts E and leaves no residual. E, low, high:
-    fitted, with the interval of the fit at `level` widened by that error, sqrt(d^2 + (z text_se)^2) on either side.
+    text_se its standard error. All runs are measured on these windows and share their luck, text_floor - entropy,
+    which is known here and taken out: E, low and high are the fitted floor and the ends of its interval at `level`,
+    less that luck (a control variate, see `lab.oracle.control`).
     """
 
     entropy: float
@@ -62,7 +62,7 @@ class Truth:
         return together(
             said,
             t(
-                "The interval counts what the validation text may be off by, whose own floor is {floor:.4f}.",
+                "The luck of the validation text is taken out: on it the language itself scores {floor:.4f}.",
                 floor=self.text_floor,
             ),
             t("Of no natural text can this floor be known."),
@@ -81,14 +81,15 @@ def truth_of(row: SweepRow, fit: FitResult, home: Path) -> Truth | None:
         return None
     floors = true_losses(spec.corpus.oracle, windows).mean(axis=1)
     text_se = float(floors.std(ddof=1) / math.sqrt(floors.size))
-    E, (low, high) = fit.constants["E"], fit.intervals["E"]
-    shared = NormalDist().inv_cdf(0.5 + fit.level / 2) * text_se
+    entropy, text_floor = entropy_rate(spec.corpus.oracle), float(floors.mean())
+    luck = text_floor - entropy
+    low, high = fit.intervals["E"]
     return Truth(
-        entropy=entropy_rate(spec.corpus.oracle),
-        text_floor=float(floors.mean()),
+        entropy=entropy,
+        text_floor=text_floor,
         text_se=text_se,
-        E=E,
-        low=E - math.hypot(E - low, shared),
-        high=E + math.hypot(high - E, shared),
+        E=fit.constants["E"] - luck,
+        low=low - luck,
+        high=high - luck,
         level=fit.level,
     )

@@ -211,7 +211,7 @@ def _pasted() -> tuple[str, bytes] | None:
         return None
     content = text.encode("utf-8", "replace")
     if len(content) > MOST_BYTES:
-        raise InputError(t("text"), format_bytes(len(content)), _too_large())
+        raise InputError(t("pasted text"), format_bytes(len(content)), _too_large())
     return t("the pasted table"), content
 
 

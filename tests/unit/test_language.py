@@ -93,11 +93,14 @@ def test_a_kept_sentence_is_told_again_in_another_language(way: str) -> None:
         }[way]()
         assert again == "就是这样。 的损失3 次训练"
     assert unpacked(packed(kept)) == kept
+    assert isinstance(unpacked(packed(kept)), Message)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "plain", "{", '{"t": 3}', '{"t": "x {y}", "n": "", "of": {}}', "[1]", '"quoted"', "{}"]
-)
+HOSTILE = ("{x.__class__}", "{x:99999999}", "{x!r}", "{x[0]}")
+PLAIN = ["", "plain", "{", '{"t": 3}', '{"t": "x {y}", "n": "", "of": {}}', "[1]", '"quoted"', "{}", "3"]
+
+
+@pytest.mark.parametrize("text", [*PLAIN, *(f'{{"t": "{bad}", "n": "", "of": {{"x": "a"}}}}' for bad in HOSTILE)])
 def test_what_nobody_packed_comes_back_as_it_is(text: str) -> None:
     assert unpacked(text) in (text, text.strip('"'))
 
@@ -130,7 +133,7 @@ def test_a_translation_has_the_fields_of_its_sentence() -> None:
     for message in catalogue.read("zh"):
         if message.id and "python-brace-format" in message.flags:
             texts = [message.id] if isinstance(message.id, str) else list(message.id)
-            told = message.string if isinstance(message.string, str) else message.string[0]
+            told = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
             if fields(told) not in [fields(text) for text in texts]:
                 wrong.append(texts[0])
     assert wrong == []
