@@ -37,6 +37,9 @@ NO_HOST = re.compile(r"^(data|blob|about|chrome|devtools):")
 OWN_GUESSES = re.compile(r"/\w+/_stcore/(health|host-config)$")
 """On the address of an inner page, Streamlit's browser side first asks for these beneath it, and then at the root."""
 
+CURRENT = "[data-testid=stTopNavLink][aria-current=page]"
+"""The page that is open, as the navigation marks it, shown or in its menu."""
+
 expect.set_options(timeout=PAGE_PATIENCE)
 
 
@@ -180,6 +183,19 @@ class Witness:
 def at_rest(page: Page) -> None:
     """Waits until the page's script has run: while it runs, what it replaces and what it writes stand side by side."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def open_page(page: Page, name: str) -> None:
+    """Follows the link of the navigation with this name, out of its menu where the window is too narrow for all."""
+    page.get_by_test_id("stTopNavLink").filter(has_text=name).wait_for(state="attached")
+    at_rest(page)
+    shown = page.locator(".rc-overflow-item:not([aria-hidden=true])")
+    link = shown.get_by_role("link", name=name, exact=True)
+    if link.count() == 0:
+        shown.get_by_test_id("stTopNavSection").last.click()
+        link = page.get_by_role("menuitem", name=name, exact=True)
+    link.click()
+    expect(page.locator(CURRENT).filter(has_text=name)).to_have_count(1)
 
 
 @pytest.fixture

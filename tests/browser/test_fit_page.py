@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scaling_core.laws import ChinchillaLaw
-from tests.browser.conftest import AppServer, Witness
+from tests.browser.conftest import AppServer, Witness, open_page
 from tests.browser.test_pages import no_traceback, quiet
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ def turn_to(page: Page, name: str, part: str) -> None:
 
     For a moment the page before is still there, and at rest; both have a box called Law.
     """
-    page.get_by_role("link", name=name, exact=True).click()
+    open_page(page, name)
     expect(page.locator("[data-testid=stMain] h2").filter(has_text=part)).to_have_count(1)
     quiet(page)
 
@@ -87,7 +87,7 @@ def test_from_a_file_to_a_law_on_the_calculator(
 
     turn_to(page, "Calculator", "The whole surface")
     choose(page, "Law", "thirty-five runs")
-    expect(page.locator("[data-testid=stMain] .sl-line").first).to_contain_text("thirty-five runs")
+    expect(page.locator("[data-testid=stMain] .words .line").first).to_contain_text("thirty-five runs")
     no_traceback(page)
     turn_to(page, "Fit your runs", "What the law leaves over")
     expect(sentence(page, "from 35 runs.")).to_have_count(1)

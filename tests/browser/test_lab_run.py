@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from scaling_core.fit import read_csv
 from scaling_core.runs.store import Store
-from tests.browser.conftest import AppServer, at_rest
+from tests.browser.conftest import AppServer, at_rest, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -82,7 +82,7 @@ def no_traceback(page: Page) -> None:
 def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, page: Page) -> None:
     # The plan is there before anything is trained, after a measurement of this machine.
     page.goto(app_server.url)
-    page.get_by_role("link", name="Run on my Mac").click()
+    open_page(page, "Run on my Mac")
     expect(page.get_by_text("What will happen")).to_be_visible()
     choose_smoke(page)
     expect(page.get_by_role("cell", name="predicted first")).to_be_visible()
