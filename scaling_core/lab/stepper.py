@@ -21,6 +21,7 @@ from torch.nn import Parameter
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import CheckpointError, DeviceError
+from scaling_core.lab.adamw import AdamW
 from scaling_core.lab.allocator import give_back_memory, keep_freed_memory
 from scaling_core.lab.batches import Tokens
 from scaling_core.lab.device import Device, trouble
@@ -77,23 +78,11 @@ class Stepper:
         self.by_hand = by_hand(self.model)
         vectors = [_pack(group) for group in groups] if self.by_hand else []
         targets: list[list[Tensor]] = [[v] for v in vectors] if vectors else [list(g.values()) for g in groups]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": targets[0], "weight_decay": WEIGHT_DECAY}, {"params": targets[1], "weight_decay": 0.0}],
-            lr=0.0,
-            betas=(BETA1, beta2),
-            fused=True,
-        )
+        self.optimizer = AdamW([(targets[0], WEIGHT_DECAY), (targets[1], 0.0)], (BETA1, beta2))
         self.targets = [target for group in targets for target in group]
-        for target in self.targets:
-            self.optimizer.state[target] = {
-                "step": torch.zeros((), dtype=torch.float32, device=device.torch_device),
-                "exp_avg": torch.zeros_like(target, memory_format=torch.preserve_format),
-                "exp_avg_sq": torch.zeros_like(target, memory_format=torch.preserve_format),
-            }
         self._stored: dict[str, dict[str, Tensor]] = {"w": dict(named), "m": {}, "v": {}}
-        for prefix, key in (("m", "exp_avg"), ("v", "exp_avg_sq")):
-            for group, of_group in zip(groups, targets, strict=True):
-                kept = [self.optimizer.state[target][key] for target in of_group]
+        for group, of_group in zip(groups, self.optimizer.groups, strict=True):
+            for prefix, kept in (("m", of_group.first), ("v", of_group.second)):
                 self._stored[prefix] |= _unpack(kept[0], group) if vectors else dict(zip(group, kept, strict=True))
         workers = min(device.cores, MAX_WORKERS, max(1, batch_sequences // LEAST_SEQUENCES))
         self.workers = workers if device.name == "cpu" else 1
@@ -210,13 +199,7 @@ class Stepper:
         targets = windows.shape[0] * self.context
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / targets
         torch._foreach_mul_(gradients, (CLIP_NORM / (norm + 1e-6)).clamp(max=1.0) / targets)
-        for target, gradient in zip(self.targets, gradients, strict=True):
-            target.grad = gradient
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        for target in self.targets:
-            target.grad = None
+        self.optimizer.step(gradients, rate)
         self.steps += 1
         return loss / targets
 
@@ -261,8 +244,7 @@ class Stepper:
                             t("The checkpoint does not hold {tensor} of this model.", tensor=prefix + "." + name)
                         )
                     target.copy_(torch.from_numpy(np.ascontiguousarray(array)))
-            for state in self.optimizer.state.values():
-                state["step"].fill_(float(step))
+            self.optimizer.set_steps(step)
         self.steps = step
 
 

@@ -16,11 +16,9 @@ import signal
 import sys
 import traceback
 
-import torch._dynamo  # noqa: F401
-
 import scaling_core.lab.foresee
 import scaling_core.lab.selftest
-import scaling_core.lab.train  # noqa: F401  (all of this, and what an optimiser loads, once for every fork)
+import scaling_core.lab.train  # noqa: F401  (all of this once for every fork)
 from scaling_core.lab import child
 from scaling_core.runs.place import HOME_VARIABLE
 

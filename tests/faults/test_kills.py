@@ -30,8 +30,8 @@ SEAMS = (
     ("before it registers", "Store.register_sweep", "before", True),
     ("inside the registration", "Store._named", "after", True),
     ("a backward pass", "Stepper._gradients", "before", False),
-    ("between gradients and step", "torch.optim.AdamW.step", "before", False),
-    ("after a step of the optimiser", "torch.optim.AdamW.step", "after", False),
+    ("between gradients and step", "AdamW.step", "before", False),
+    ("after a step of the optimiser", "AdamW.step", "after", False),
     ("half of the tensors", "checkpoint.write_tensors", "half", False),
     ("before the first rename", "os.replace", "before", False),
     ("between the renames", "os.replace", "after", False),
@@ -54,6 +54,7 @@ import torch
 from pathlib import Path
 import scaling_core.lab.checkpoint as checkpoint
 from scaling_core.lab import child
+from scaling_core.lab.adamw import AdamW
 from scaling_core.lab.records import Plan
 from scaling_core.lab.stepper import Stepper
 from scaling_core.lab.train import LineTraining

@@ -65,6 +65,7 @@ TORCH = (
     "lab.model",
     "lab.device",
     "lab.gradient",
+    "lab.adamw",
     "lab.stepper",
     "lab.bench",
     "lab.watch",
