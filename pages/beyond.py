@@ -42,7 +42,7 @@ WORTHLESS = 0.01
 def served(law: Law, published: Preset | None, theme: Theme) -> float:
     """The cheapest model to train and to serve. Returns the budget in FLOP that names the quality."""
     words = st.container()
-    quality, amount, numbers = st.columns([1, 1, 2.6], gap="medium", vertical_alignment="bottom")
+    quality, amount, room = st.columns([1, 1, 2.6], gap="medium", vertical_alignment="bottom")
     with quality:
         C = quantity_input(
             t("Compute C, in FLOP"), "C", "3.15e23", field=t("compute"), minimum=1e12, maximum=1e32, url=True
@@ -56,14 +56,18 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
         question, sentence, detail = served_words(found)
         answer(question, sentence, detail, law_line(published))
         warn_of(published)
-    with numbers:
-        figures(
-            [
-                (t("compute saved"), percent(found.saving)),
-                (t("in all, FLOP"), scientific(found.total_flops)),
-                (t("tokens per parameter"), ratio(found.tokens_per_param)),
-            ]
-        )
+    numbers = [
+        (t("compute saved"), percent(found.saving)),
+        (t("in all, FLOP"), scientific(found.total_flops)),
+        (t("tokens per parameter"), ratio(found.tokens_per_param)),
+    ]
+    with room:
+        figures(numbers)
+    how = t(
+        "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each "
+        "token read or written. Each dot is the cheapest size; near the left end no amount of training data "
+        "suffices."
+    )
     show(
         lifetime_chart(law, C, tokens, theme),
         "lifetime",
@@ -71,14 +75,11 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
             "Training and serving compute against parameters at one loss, with the best size for each served amount."
         ),
         grows=True,
+        title=t("Trained to be served"),
+        notes=how,
+        numbers=numbers,
     )
-    note(
-        t(
-            "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each "
-            "token read or written. Each dot is the cheapest size; near the left end no amount of training data "
-            "suffices."
-        )
-    )
+    note(how)
     outside(published, N=found.N, D=found.D)
     return C
 
@@ -86,36 +87,37 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
 def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> None:
     """How small the model becomes for a multiple of the training compute, and where trained models stand."""
     words = st.container()
-    field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
+    field, room = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
     with field:
         times = number_input(t("Times the training"), "times", 2.0, minimum=1.0, maximum=1000.0)
     found = smaller_model(law, C=C, times=times)
     demand = float(served_for(law, np.array([found.N]), C=C)[0])
     with words:
         answer(*overtrained_words(found, times))
-    with numbers:
-        figures(
-            [
-                (t("of the optimal size"), share_text(found.fraction)),
-                (t("tokens per parameter"), ratio(found.tokens_per_param)),
-                (t("training, FLOP"), scientific(found.C)),
-                (t("best for serving, tokens"), format_quantity(demand)),
-            ]
-        )
+    numbers = [
+        (t("of the optimal size"), share_text(found.fraction)),
+        (t("tokens per parameter"), ratio(found.tokens_per_param)),
+        (t("training, FLOP"), scientific(found.C)),
+        (t("best for serving, tokens"), format_quantity(demand)),
+    ]
+    with room:
+        figures(numbers)
     marks = [Mark(name=m.name, N=m.N, D=m.tokens) for m in models() if m.id in KNOWN]
+    how = t(
+        "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the "
+        "least training for its own loss: left of 100% it is smaller than that, which costs training and saves "
+        "serving."
+    )
     show(
         overtraining_chart(law, times, marks, theme),
         "overtraining",
         alt=t("Training compute against size at equal loss, both relative to the optimum, with well-known models."),
         grows=True,
+        title=t("Smaller than optimal"),
+        notes=how,
+        numbers=numbers,
     )
-    note(
-        t(
-            "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the "
-            "least training for its own loss: left of 100% it is smaller than that, which costs training and saves "
-            "serving."
-        )
-    )
+    note(how)
     outside(published, N=found.N, D=found.D)
 
 
@@ -128,7 +130,7 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
     if not isinstance(law, MuennighoffLaw):
         return
     words = st.container()
-    field, numbers = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
+    field, room = st.columns([1, 3.6], gap="medium", vertical_alignment="bottom")
     with field:
         U = quantity_input(
             t("Unique tokens"), "unique", "100B", field=t("unique tokens"), minimum=1e6, maximum=1e20, url=True
@@ -137,16 +139,23 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
     end = worthless_epochs(law, WORTHLESS)
     with words:
         answer(*repeated_words(best, stop, WITHIN), source_line(source))
-    with numbers:
-        figures(
-            [
-                (t("parameters"), format_quantity(best.N)),
-                (t("tokens seen"), format_quantity(best.D)),
-                (t("epochs"), epochs_text(best.epochs)),
-                (t("loss, nats per token"), format_loss(best.loss)),
-                (t("lost to repetition"), f"{best.loss_penalty:.3f}"),
-            ]
-        )
+    numbers = [
+        (t("parameters"), format_quantity(best.N)),
+        (t("tokens seen"), format_quantity(best.D)),
+        (t("epochs"), epochs_text(best.epochs)),
+        (t("loss, nats per token"), format_loss(best.loss)),
+        (t("lost to repetition"), f"{best.loss_penalty:.3f}"),
+    ]
+    with room:
+        figures(numbers)
+    how = t(
+        "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is "
+        "a parameter beyond what the data call for. After {epochs} epochs one more buys under {share} of what the "
+        "second bought. The upright line is where the limit is {within:g} nats away.",
+        epochs=epochs_text(end),
+        share=percent(WORTHLESS),
+        within=WITHIN,
+    )
     show(
         wall_chart(law, best, stop, theme),
         "wall",
@@ -154,17 +163,11 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
             "Loss against training compute with unlimited data and with the unique tokens, epochs marked on the curve."
         ),
         grows=True,
+        title=t("Few data, read again"),
+        notes=how,
+        numbers=numbers,
     )
-    note(
-        t(
-            "Both curves are the best that each budget buys. A repeated token is worth less than a new one, and so is "
-            "a parameter beyond what the data call for. After {epochs} epochs one more buys under {share} of what the "
-            "second bought. The upright line is where the limit is {within:g} nats away.",
-            epochs=epochs_text(end),
-            share=percent(WORTHLESS),
-            within=WITHIN,
-        )
-    )
+    note(how)
     outside(source, N=best.N, D=best.D)
 
 

@@ -24,12 +24,12 @@ from scaling_core.ui.inputs import choice_input, quantity_input
 from scaling_core.ui.knobs import Quantity, quantity_knobs
 from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
 from scaling_core.ui.live import bring_vega, live_chart
-from scaling_core.ui.live_words import live_answer, live_budget, live_model
+from scaling_core.ui.live_words import live_answer, live_budget, live_model, live_verdicts
 from scaling_core.ui.page import note, page, section
-from scaling_core.ui.pins import ghosts_of, pin_controls
-from scaling_core.ui.words import optimum_interval, verdict_table
-from scaling_core.units import format_flops, format_quantity
-from scaling_core.viz.axes import Domain
+from scaling_core.ui.pins import base_of, ghosts_of, pin_controls
+from scaling_core.ui.uncertainty import how_sure
+from scaling_core.units import format_flops, format_loss, format_quantity
+from scaling_core.viz.axes import Domain, scientific
 from scaling_core.viz.isoflop import Mark, isoflop_chart
 from scaling_core.viz.laws import slice_chart, terms_chart
 from scaling_core.viz.live import isoflop_args, slice_args, terms_args
@@ -50,7 +50,7 @@ def opening(law: Law, published: Preset | None, theme: Theme) -> float:
     warn_of(published)
     C = budget(law, published, theme)
     section(t("GPT-3 and Chinchilla side by side"))
-    verdict_table([(GPT3.name, gpt3), (CHINCHILLA.name, chinchilla)], published)
+    live_verdicts(law, [(GPT3.name, gpt3), (CHINCHILLA.name, chinchilla)], published, theme, key="law~verdicts")
     return C
 
 
@@ -110,9 +110,12 @@ def budget(law: Law, published: Preset | None, theme: Theme) -> float:
     ghosts = ghosts_of("law", published)
     with right:
         live_budget(law, best, given, ghosts, theme)
-        spread(law, published, best.C)
     axes: tuple[Domain, Domain] | None = st.session_state.get("law~axes")
     figure = isoflop_chart(law, best.C, MARKS, theme, ghosts=ghosts, axes=axes)
+    how = t(
+        "Along each curve the compute is the same, so a larger model sees fewer tokens. Each dot is the best model "
+        "of its budget; the dotted line joins them."
+    )
     st.session_state["law~axes"] = tuple(figure.values["x_domain"]), tuple(figure.values["y_domain"])
     live_chart(
         figure,
@@ -124,21 +127,19 @@ def budget(law: Law, published: Preset | None, theme: Theme) -> float:
         key="isoflop",
         alt=t("Loss against parameters at five compute budgets, with the best model of each and GPT-3 and Chinchilla."),
         grows=True,
+        title=t("Compute-optimal models"),
+        notes=how,
+        numbers=[
+            (t("compute, FLOP"), scientific(best.C)),
+            (t("best parameters"), format_quantity(best.N)),
+            (t("on tokens"), format_quantity(best.D)),
+            (t("loss, nats per token"), format_loss(best.loss)),
+        ],
     )
-    note(
-        t(
-            "Along each curve the compute is the same, so a larger model sees fewer tokens. Each dot is the best model "
-            "of its budget; the dotted line joins them."
-        )
-    )
+    note(how)
     outside(published, N=best.N, D=best.D, C=best.C)
+    how_sure(law, base_of("law", published), best.C, theme)
     return best.C
-
-
-def spread(law: Law, published: Preset | None, C: float) -> None:
-    """How far the optimum at C could lie elsewhere, where the law was saved with the replicates of its fit."""
-    if published is not None and published.replicates is not None:
-        note(optimum_interval(law, published.replicates, C))
 
 
 def prediction(law: Law, published: Preset | None, theme: Theme) -> tuple[float, float]:
@@ -191,18 +192,23 @@ def terms(law: Law, verdict: Verdict, theme: Theme) -> None:
         args=terms_args(figure),
         key="terms",
         alt=t("The terms of the loss of this model and of the best for its compute."),
+        title=t("Predict a model"),
+        notes=verdict.sentence,
+        numbers=[
+            (t("Parameters N"), format_quantity(N)),
+            (t("Tokens D"), format_quantity(D)),
+            (t("loss, nats per token"), format_loss(verdict.loss)),
+        ],
     )
 
 
 def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, theme: Theme) -> None:
     """The surface over N and D, and its two slices."""
-    section(
-        t("The whole surface"),
-        t(
-            "Every point is a model and its training. Steps along the dashed line are the cheapest way down; "
-            "everything outside the frame is extrapolation."
-        ),
+    steps = t(
+        "Every point is a model and its training. Steps along the dashed line are the cheapest way down; "
+        "everything outside the frame is extrapolation."
     )
+    section(t("The whole surface"), steps)
     show(
         surface_chart(
             law,
@@ -214,8 +220,11 @@ def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, t
         ),
         "surface",
         alt=t("Filled contours of the loss over parameters and tokens, with the compute-optimal frontier."),
+        title=t("The whole surface"),
+        notes=steps,
     )
-    section(t("One axis at a time"), t("More of one thing alone runs into a wall: the other one, and then the floor."))
+    wall = t("More of one thing alone runs into a wall: the other one, and then the floor.")
+    section(t("One axis at a time"), wall)
     along = {
         "N": t("Loss against parameters at the chosen tokens."),
         "D": t("Loss against tokens at the chosen parameters."),
@@ -224,7 +233,10 @@ def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, t
         with column:
             figure = slice_chart(law, "N" if variable == "N" else "D", N, D, theme)
             args = slice_args(figure, variable)
-            live_chart(figure, law, "law", {"N": N, "D": D}, kind="slice", args=args, key=f"slice.{variable}", alt=alt)
+            live_chart(
+                figure, law, "law", {"N": N, "D": D}, kind="slice", args=args, key=f"slice.{variable}", alt=alt,
+                half=True, title=t("One axis at a time"), notes=wall,
+            )  # fmt: skip
 
 
 with page("calculator") as theme:

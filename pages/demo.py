@@ -7,7 +7,8 @@ import streamlit as st
 from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult, DemoSpec, run_demo, to_json
 from scaling_core.language import t
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
+from scaling_core.ui.export import offer
 from scaling_core.ui.inputs import integer_input, number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
 from scaling_core.ui.page import answer, note, page, section
@@ -59,7 +60,7 @@ def panels(result: DemoResult, theme: Theme) -> None:
         for column, (variable, log, title) in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
                 st.markdown(f"**{title()}**")
-                show(panel(result, variable, theme, log_loss=log), f"panel.{variable}.{log}", alt=title())
+                show(panel(result, variable, theme, log_loss=log), f"panel.{variable}.{log}", alt=title(), half=True)
     note(
         t(
             "Circles are the simulated runs at the largest value of the other variable; diamonds stand where known "
@@ -67,7 +68,14 @@ def panels(result: DemoResult, theme: Theme) -> None:
             "tokenizer. Hestness et al. published a slope alone; it is drawn through the middle of the planted curve."
         )
     )
-    download_figure(lambda: four_panels(result, theme), "scaling_laws_with_theory", "panels")
+    offer(
+        four_panels(result, theme),
+        "scaling_laws_with_theory",
+        "panels",
+        label=t("Export all four"),
+        title=t("All four panels"),
+        sentence=t("The simulated runs beside the planted law, its theory and known models."),
+    )
 
 
 with page("demo") as theme:
@@ -79,21 +87,21 @@ with page("demo") as theme:
     for warning in result.fit.warnings:
         note(warning, kind="warning")
     panels(result, theme)
-    section(
-        t("Where the same compute is best spent"),
-        t(
-            "Each curve is one budget under the planted law. Rings are the optima of the fitted law: where they sit on "
-            "the planted line, the fit would have sent the money to the right place."
-        ),
+    rings = t(
+        "Each curve is one budget under the planted law. Rings are the optima of the fitted law: where they sit on "
+        "the planted line, the fit would have sent the money to the right place."
     )
+    section(t("Where the same compute is best spent"), rings)
     show(
         chinchilla_optimal(result, theme, titled=False),
         "optimal",
+        name="chinchilla_optimal_scaling",
+        title=t("Where the same compute is best spent"),
+        notes=rings,
         alt=t(
             "IsoFLOP curves of the planted law with their minima, the 20 to 1 line, and GPT-3, Gopher and Chinchilla."
         ),
     )
-    download_figure(lambda: chinchilla_optimal(result, theme), "chinchilla_optimal_scaling", "optimal")
     section(t("What was planted and what came back"))
     recovery_table(result)
     with st.container(horizontal=True, gap="small"):

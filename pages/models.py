@@ -10,11 +10,15 @@ from scaling_core.laws import Law
 from scaling_core.optimum import Verdict, judge
 from scaling_core.ui.charts import show
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
+from scaling_core.ui.live import bring_vega, live_chart
+from scaling_core.ui.live_words import live_verdicts
 from scaling_core.ui.page import answer, note, page, section
-from scaling_core.ui.words import chained, every_law, opening_of_models, series, short_name, verdict_table
+from scaling_core.ui.words import chained, every_law, opening_of_models, series, short_name
 from scaling_core.viz.isoflop import Mark
-from scaling_core.viz.models import compared, frontiers, nd_plane, verdict_grid, why_alike
+from scaling_core.viz.models import compared, frontiers, nd_plane, why_alike
+from scaling_core.viz.plane import plane_args
 from scaling_core.viz.theme import Theme
+from scaling_core.viz.verdicts import verdict_grid
 
 STRONG = ("gpt3", "chinchilla")
 LAWS = compared(presets("joint"))
@@ -30,19 +34,26 @@ def plane(published: Preset | None, law: Law, theme: Theme) -> None:
     """The models on the plane, with the frontier of the chosen law drawn strongest."""
     marks = [Mark(name=m.name, N=m.N, D=m.tokens, strong=m.id in STRONG) for m in models()]
     chosen, name = (published.id, short_name(published)) if published else (None, t("my constants"))
-    show(
-        nd_plane(marks, frontiers(LAWS, chosen, own=law, own_name=name), theme),
-        "plane",
+    how = t(
+        "Falling lines are budgets in FLOP. A model above a law's line is smaller than optimal for its compute, "
+        "one below it too large for its data. Kaplan's line appears twice: the optimum of the joint law, and the "
+        "allocation that the paper printed, which came from runs stopped early. "
+        "A law without a line here puts it outside the plot."
+    )
+    figure = nd_plane(marks, frontiers(LAWS, chosen, own=law, own_name=name), theme)
+    live_chart(
+        figure,
+        law,
+        "law",
+        {},
+        kind="plane",
+        args=plane_args(figure, LAWS, law, theme),
+        key="plane",
         alt=t("Models on the plane of parameters and tokens, with budgets, the 20 to 1 line and each law's frontier."),
+        title=t("GPT-3 vs Chinchilla"),
+        notes=how,
     )
-    note(
-        t(
-            "Falling lines are budgets in FLOP. A model above a law's line is smaller than optimal for its compute, "
-            "one below it too large for its data. Kaplan's line appears twice: the optimum of the joint law, and the "
-            "allocation that the paper printed, which came from runs stopped early. "
-            "A law without a line here puts it outside the plot."
-        )
-    )
+    note(how)
 
 
 with page("models") as theme:
@@ -59,12 +70,14 @@ with page("models") as theme:
         t("Every model under the chosen law"),
         t("What each model spent, what the law predicts for it, and the best that its compute could have bought."),
     )
-    verdict_table(verdicts, published)
+    live_verdicts(law, verdicts, published, theme, key="law~verdicts")
     section(t("Every model under every law"), every_law(dict(table)["GPT-3"], LAWS))
     show(
         verdict_grid(table, names, theme),
         "grid",
         alt=t("The share of compute each model left on the table under each published law."),
+        title=t("Every model under every law"),
+        notes=every_law(dict(table)["GPT-3"], LAWS),
     )
     note(
         t(
@@ -83,3 +96,4 @@ with page("models") as theme:
     )
     laws = chained(list(why_alike().values()))
     note(t("Not compared, though each can be chosen as the law: {laws}.", laws=laws))
+    bring_vega()

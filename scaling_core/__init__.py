@@ -4,4 +4,4 @@ The rooms, and who may enter them, are drawn in the README. Nothing is imported 
 command that only adds two numbers never waits for SciPy, and the page never loads torch.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
+
 from scaling_core.allocations import DATA as DATA
 from scaling_core.allocations import group
 from scaling_core.arrays import FloatArray
@@ -20,7 +22,7 @@ from scaling_core.units import format_quantity
 
 Convention = Literal["total", "non-embedding"]
 Kind = Literal["joint", "univariate", "all"]
-TextField = Literal["name", "short_name", "source", "range_note", "precision", "note", "warning"]
+TextField = Literal["name", "short_name", "source", "range_note", "precision", "note", "warning", "replicates_note"]
 Range = tuple[float, float]
 
 
@@ -52,9 +54,10 @@ class Preset:
     known. secondary: read in a secondary source only. warning: why the numbers must not be trusted, or None.
     allocation: the paper's own, where it differs.
 
-    A law that a person saved has made_at, the time in ISO 8601 (None for a published one), and may have replicates:
-    refits of resampled runs, shape (R, p), in the order of `law.constants`, for intervals of the given level; other:
-    what it was saved with in other languages than English, texts by field. `told` is how its texts are shown.
+    Either may have replicates: refits of resampled runs, shape (R, p), in the order of `law.constants`, for intervals
+    of the given level; replicates_note: whose they are, where they did not come with the law.
+    A law that a person saved has made_at, the time in ISO 8601 (None for a published one), and other: what it was saved
+    with in other languages than English, texts by field. `told` is how its texts are shown.
     """
 
     id: str
@@ -76,6 +79,7 @@ class Preset:
     made_at: str | None = None
     level: float | None = None
     replicates: FloatArray | None = field(default=None, compare=False, repr=False)
+    replicates_note: str = ""
     other: Mapping[Language, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -228,8 +232,20 @@ def _preset(row: dict[str, Any]) -> Preset:
     law = law_from_constants(row.pop("form"), constants)
     for name in ("valid_N", "valid_D", "valid_C"):
         row[name] = tuple(row[name]) if row[name] else None
-    allocation = row.pop("allocation")
-    return Preset(law=law, allocation=_published(allocation) if allocation else None, **row)
+    allocation, file = row.pop("allocation"), row.pop("replicates", None)
+    replicates = _refits(file, tuple(law.constants)) if file else None
+    return Preset(law=law, allocation=_published(allocation) if allocation else None, replicates=replicates, **row)
+
+
+def _refits(file: str, names: tuple[str, ...]) -> FloatArray:
+    """The refits in a table of `data/`, shape (R, p), a column a constant in the order of `names`."""
+    with (DATA / file).open(encoding="utf-8", newline="") as lines:
+        head, *rows = csv.reader(lines)
+    if tuple(head) != names:
+        raise ValueError(f"{file} has the columns {head}")
+    refits = np.array(rows, dtype=np.float64)
+    refits.flags.writeable = False
+    return refits
 
 
 def _published(name: str) -> PublishedAllocation:

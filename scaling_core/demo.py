@@ -229,8 +229,8 @@ def _references(
     if not isinstance(kaplan.law, PowerLaw):  # these two are, in data/laws.json
         raise TypeError(type(kaplan.law))
     published = ReferenceCurve(
-        id=kaplan.id, label=f"{kaplan.short_name}, as published", source=kaplan.source, loss=kaplan.law.loss(grid),
-        anchored=False,
+        id=kaplan.id, label=t("{name}, as published", name=kaplan.told("short_name")), source=kaplan.source,
+        loss=kaplan.law.loss(grid), anchored=False,
     )  # fmt: skip
     if variable == "N":
         return (published,)

@@ -44,7 +44,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 print(len(sys.argv) - 1, "packages import")
 """
-_MODULES = {"vl-convert-python": "vl_convert"}
+_MODULES = {"python-pptx": "pptx", "vl-convert-python": "vl_convert"}
 """Packages whose module has another name."""
 
 

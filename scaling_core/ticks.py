@@ -7,19 +7,16 @@ cannot be read is never written over: it is kept under another name beside the n
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scaling_core.errors import StoreError
 from scaling_core.language import t
 from scaling_core.runs import place
+from scaling_core.runs.own_file import alone, keep_aside
 
 SCHEMA = "scaling-lab-learn-1"
 MOST_BYTES = 200_000
@@ -48,11 +45,12 @@ def mark(changes: dict[str, bool], home: Path | None = None) -> str:
     """
     path, said = file_of(home), ""
     place.make_folder(path.parent)
-    with _alone(path):
+    with alone(path):
         try:
             ticks = _read(path)
         except UnreadableTicks:
-            said, ticks = _kept_aside(path), {}
+            kept = keep_aside(path)
+            said, ticks = t("The ticks that could not be read were kept in {name}; new ones begin here.", name=kept), {}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for id, ticked in changes.items():
             if ticked:
@@ -97,42 +95,4 @@ def _refused(reason: str) -> UnreadableTicks:
             "keeps this one beside it.",
             reason=reason,
         )
-    )
-
-
-def _kept_aside(path: Path) -> str:
-    """Give the unreadable file a name that is free, and say which."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = (path.with_name(f"learn-unreadable-{stamp}{'' if k == 0 else f'-{k}'}.json") for k in range(1000))
-    free = next(name for name in names if not os.path.lexists(name))
-    try:
-        os.rename(path, free)
-    except OSError as error:
-        raise StoreError(
-            t("{path} cannot be kept aside ({reason}); check the rights there.", path=path, reason=error.strerror)
-        ) from error
-    return t("The ticks that could not be read were kept in {name}; new ones begin here.", name=free.name)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Nobody else changes the ticks meanwhile, in this process or another."""
-    lock = path.with_name(".learn.lock")
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise _unlocked(lock, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            raise _unlocked(lock, error) from error
-        yield
-    finally:
-        os.close(handle)
-
-
-def _unlocked(lock: Path, error: OSError) -> StoreError:
-    return StoreError(
-        t("{path} cannot be opened ({reason}); check the rights there.", path=lock, reason=error.strerror or error)
     )

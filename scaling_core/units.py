@@ -37,6 +37,9 @@ def parse_quantity(
     is itself allowed, as is `maximum`. Raises InputError, naming `field`, on anything else: text that is no number,
     NaN, infinity, zero, a negative number, a number out of range.
     """
+    value = _number(text)
+    if value is not None and minimum <= value <= maximum and (value > 0 or (value == 0 and allow_zero)):
+        return abs(value)
     example = t("70B, 1.4T or 5.76e23") if maximum > 1e13 else _plain(0.5 * (minimum + maximum))
     least, most = _plain(minimum), _plain(maximum)
     if minimum > 0 or allow_zero:
@@ -45,12 +48,7 @@ def parse_quantity(
         )
     else:
         allowed = t("it must be a positive number up to {most}, such as {example}", most=most, example=example)
-    value = _number(text)
-    if value is None or not math.isfinite(value) or value < minimum or value > maximum:
-        raise InputError(field, text, allowed)
-    if value < 0 or (value == 0 and not allow_zero):
-        raise InputError(field, text, allowed)
-    return abs(value)
+    raise InputError(field, text, allowed)
 
 
 def parse_count(text: str | float, *, field: str, minimum: int = 0, maximum: int = 2**31 - 1) -> int:

@@ -12,6 +12,7 @@ from scaling_core.arrays import ArrayLike, FloatArray
 from scaling_core.fit.forms import FittedLaw, Form
 from scaling_core.fit.intervals import Interval, at_shares, shares
 from scaling_core.fit.points import RunPoints
+from scaling_core.language import retold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,7 @@ class FitResult:
     seconds: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fit as JSON types, for the command line and downloads."""
+        """The fit as JSON types, for the command line and downloads; its sentences in the present language."""
         return {
             "form": self.form.name,
             "constants": self.constants,
@@ -72,7 +73,7 @@ class FitResult:
             "exponent_intervals": {name: list(pair) for name, pair in self.exponent_intervals.items()},
             "residual_sd": self.scale,
             "converged": self.converged,
-            "warnings": list(self.warnings),
+            "warnings": [retold(warning) for warning in self.warnings],
             "seconds": self.seconds,
         }
 

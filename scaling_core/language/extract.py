@@ -22,7 +22,7 @@ COLUMNS = {
     "talk_claims.csv": ("label", "claim"),
 }
 """Columns of the tables in `data/` that are read by people, each cell one text."""
-LAW_FIELDS = ("name", "short_name", "range_note", "precision", "note", "warning")
+LAW_FIELDS = ("name", "short_name", "range_note", "precision", "note", "warning", "replicates_note")
 Key = str | tuple[str, str]
 
 

@@ -56,6 +56,7 @@ def as_preset(id: str, record: dict[str, Any]) -> Preset:
         made_at=datetime.fromisoformat(str(record["made_at"])).isoformat(timespec="seconds"),
         level=level,
         replicates=_replicates(record["replicates"], len(law.constants)),
+        replicates_note="",
         other=_other(record.get("other")),
     )
 

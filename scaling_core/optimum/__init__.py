@@ -20,7 +20,16 @@ from scaling_core.optimum.allocation import (
     optimal_for_tokens,
     twenty_to_one,
 )
-from scaling_core.optimum.bands import Band, ExponentBand, Interval, Spread, exponent_band, optimum_band
+from scaling_core.optimum.bands import (
+    Band,
+    ExponentBand,
+    Interval,
+    Spread,
+    best_sizes,
+    exponent_band,
+    loss_band,
+    optimum_band,
+)
 from scaling_core.optimum.inference import (
     InferenceOptimum,
     inference_flops,
@@ -67,6 +76,7 @@ __all__ = [
     "Spread",
     "Status",
     "Verdict",
+    "best_sizes",
     "compute_wall",
     "data_limited",
     "data_wall",
@@ -79,6 +89,7 @@ __all__ = [
     "isoflop",
     "judge",
     "lifetime_flops",
+    "loss_band",
     "loss_limit",
     "numeric_optimal",
     "optimal",

@@ -15,6 +15,7 @@ import numpy as np
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
 from scaling_core.language import t
+from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum.core import LOG_6, LOG_MAX, Core, core_from, named
 
 Interval: TypeAlias = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
@@ -103,6 +104,34 @@ def optimum_band(
     )
 
 
+def best_sizes(form: str, constants: FloatArray, C: float) -> FloatArray:
+    """N* at C FLOP of each of (R, p) replicates that has an optimum; the rest as in `optimum_band`."""
+    logs, _ = _kept(_logs(_rows(form, constants), np.array([np.log(C) - LOG_6])))
+    return np.asarray(np.exp(logs[:, 0]))
+
+
+def loss_band(
+    form: str,
+    constants: FloatArray,
+    N: FloatArray,
+    D: FloatArray,
+    *,
+    estimate: FloatArray | None = None,
+    level: float = 0.95,
+    interval: Interval | None = None,
+) -> Spread:
+    """Intervals of the loss of models of N parameters and D tokens, each (m,); the rest as in `optimum_band`.
+
+    The method is given the logarithms of the losses. Raises InputError on a wrong shape or level, and FitError where
+    no replicate gives every model a loss.
+    """
+    sizes, tokens = np.broadcast_arrays(np.asarray(N, dtype=np.float64), np.asarray(D, dtype=np.float64))
+    rows, _ = _kept(_log_losses(form, constants, sizes, tokens))
+    point = None if estimate is None else _log_losses(form, np.atleast_2d(estimate), sizes, tokens)[0]
+    low, median, high = (np.exp(end) for end in _ends(rows, point, level, interval))
+    return Spread(low=low, median=median, high=high)
+
+
 def exponent_band(
     form: str,
     constants: FloatArray,
@@ -143,6 +172,31 @@ def _logs(core: Core, log_x: FloatArray) -> FloatArray:
         log_loss = np.logaddexp(np.log(core.floor), log_rest)
         rows = np.concatenate([log_N, log_D, log_D - log_N, log_loss], axis=1)
     return np.asarray(np.clip(rows, -LOG_MAX, LOG_MAX))
+
+
+def _log_losses(form: str, constants: FloatArray, N: FloatArray, D: FloatArray) -> FloatArray:
+    """ln L of (m,) models under each of (R, p) replicates, (R, m); NaN where it is no number.
+
+    Only Muennighoff's form is more than its core away from the optimum: there a size beyond what the tokens call for
+    counts for less.
+    """
+    core = _rows(form, constants)
+    with np.errstate(all="ignore"):
+        if form == "muennighoff":
+            return np.log(np.stack([_repeated(row, N, D) for row in np.asarray(constants, dtype=np.float64).tolist()]))
+        log_s = np.logaddexp(core.log_A - core.alpha * np.log(N), core.log_B - core.beta * np.log(D))
+        rows = np.logaddexp(np.log(core.floor), core.power * log_s)
+    return np.asarray(np.where(np.isfinite(rows), rows, np.nan))
+
+
+def _repeated(row: list[float], N: FloatArray, D: FloatArray) -> FloatArray:
+    """Losses under Muennighoff's form, (m,); NaN where the constants are none of such a law."""
+    E, A, B, alpha, beta, R_N_star, R_D_star = row
+    try:
+        law = MuennighoffLaw(E=E, A=A, B=B, alpha=alpha, beta=beta, R_N_star=R_N_star, R_D_star=R_D_star)
+    except InputError:
+        return np.full(N.shape, np.nan)
+    return np.asarray(law.loss(N, D))
 
 
 def _exponents(core: Core) -> FloatArray:

@@ -1,15 +1,20 @@
-"""A chart on a page, in the viewer's theme, and its files on demand."""
+"""A chart on a page, in the viewer's theme, with its files and its slide on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from scaling_core.language import current, retold, speaking, t
-from scaling_core.viz.export import AnyChart, to_png, to_svg
+from scaling_core.language import retold
+from scaling_core.ui.export import offer
+from scaling_core.ui.presenter import presenting
 from scaling_core.viz.figure import Figure
+
+TALL = 300
+"""Pixels from which on a picture without `grows` takes the height of the presenter view too."""
 
 
 def plot_area(key: str, height: int) -> DeltaGenerator:
@@ -17,50 +22,43 @@ def plot_area(key: str, height: int) -> DeltaGenerator:
     return st.container(key=f"plot-area-{key}", height=height, border=False)
 
 
-def show(chart: AnyChart, key: str, *, alt: str | None = None, grows: bool = False) -> None:
-    """Draw a themed chart over the full width; `alt` says in words what it shows, for readers who do not see it.
+def show(
+    figure: Figure,
+    key: str,
+    *,
+    alt: str,
+    grows: bool = False,
+    half: bool = False,
+    name: str = "",
+    title: str = "",
+    notes: str = "",
+    numbers: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Draw a figure over the full width, and offer to export it.
 
-    grows: a figure takes its own height on a small window, and near half of a tall one.
+    alt: what it shows in words, for readers who do not see it, and below the title of its slide. grows: it takes its
+    own height on a small window, and near half of a tall one. half: it stands beside another. name: of its files, the
+    key where there is none. title, notes, numbers: of its slide.
     """
-    alt = None if alt is None else retold(alt)
-    if isinstance(chart, Figure) and grows:
-        spec = chart.with_data()
+    alt = retold(alt)
+    spec = figure.with_data()
+    if grows or (presenting() and _is_tall(spec)):
         with plot_area(key, int(spec.pop("height"))):
             st.vega_lite_chart(spec, theme=None, width="stretch", height="stretch", key=key, alt=alt)
-    elif isinstance(chart, Figure):
-        st.vega_lite_chart(chart.with_data(), theme=None, width="stretch", key=key, alt=alt)
     else:
-        st.altair_chart(chart, theme=None, width="stretch", key=key, alt=alt)
+        st.vega_lite_chart(spec, theme=None, width="stretch", key=key, alt=alt)
+    offer(
+        figure, name or file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows,
+        half=half,
+    )  # fmt: skip
 
 
-def download_figure(chart: Callable[..., AnyChart], name: str, key: str) -> None:
-    """Two buttons that make the picture only when pressed: PNG at three times the size, and SVG.
+def _is_tall(spec: Mapping[str, Any]) -> bool:
+    """Whether a picture fills so much of a window that it must keep to the room of the presenter view."""
+    height = spec.get("height")
+    return isinstance(height, (int, float)) and height >= TALL
 
-    chart: called with no arguments when a button is pressed; the file is named after `name`. It speaks the language
-    that the page spoke when the buttons were drawn.
-    """
-    language = current()
 
-    def png() -> bytes:
-        with speaking(language):
-            return to_png(chart())
-
-    def svg() -> str:
-        with speaking(language):
-            return to_svg(chart())
-
-    files: tuple[tuple[str, str, Callable[[], bytes | str]], ...] = (
-        ("png", "image/png", png),
-        ("svg", "image/svg+xml", svg),
-    )
-    with st.container(horizontal=True, gap="small"):
-        for ending, mime, make in files:
-            st.download_button(
-                t("Figure as {kind}", kind=ending.upper()),
-                data=make,
-                file_name=f"{name}.{ending}",
-                mime=mime,
-                key=f"{key}.{ending}",
-                on_click="ignore",
-                type="tertiary",
-            )
+def file_name(key: str) -> str:
+    """A key of an element as the name of a file."""
+    return key.replace(".", "-")

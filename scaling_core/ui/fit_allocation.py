@@ -11,7 +11,7 @@ from scaling_core.errors import ScalingError
 from scaling_core.fit import AllocationFit
 from scaling_core.fit.allocation.curves import Method
 from scaling_core.language import t
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_controls import method_names
 from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, nothing_fitted, reading_notes
 from scaling_core.ui.fit_save import optima_csv
@@ -59,14 +59,19 @@ def allocation_view(source: Source, options: Options, theme: Theme) -> None:
     with left:
         C = compute_input(source, runs.taken)
     with right:
-        interval_figures(optimum_figures(allocation_path(fit, np.array([C]), "")))
+        best = optimum_figures(allocation_path(fit, np.array([C]), ""))
+        interval_figures(best)
 
     def make() -> Figure:
         return envelope_chart(runs.taken, fit, theme) if envelope else budgets_chart(runs.taken, fit, beside, theme)
 
     figure = drawn(f"{runs.key}|{options}", theme, make)
     if figure is not None:
-        show(figure, "fit.law", alt=t("The runs, and the best size at each compute that they show."), grows=True)
+        show(
+            figure, "fit.law", alt=t("The runs, and the best size at each compute that they show."), grows=True,
+            name="fit", title=allocation_sentence(fit, source),
+            numbers=[(label, value) for label, value, _ in best],
+        )  # fmt: skip
     if envelope:
         note(
             t(
@@ -82,7 +87,6 @@ def allocation_view(source: Source, options: Options, theme: Theme) -> None:
                 "were left out."
             )
         )
-    download_figure(make, "fit", "fit.figure")
     grid = np.geomspace(*budgets(runs.taken, C), 61)
     own = [allocation_path(fit, grid, t("your runs"))]
     if beside is not None:

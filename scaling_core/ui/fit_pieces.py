@@ -62,6 +62,8 @@ def nothing_fitted(points: RunPoints, problem: str, theme: Theme) -> None:
             runs_chart(points, theme),
             "fit.law",
             alt=t("Loss against compute of the runs, through which no law was fitted."),
+            name="fit",
+            title=t("Fit your runs"),
             grows=True,
         )
 
@@ -86,6 +88,8 @@ def best_spent(
         path_chart(own, [one for one in others if one is not None], quantity, theme, measured=ends, C=C, optima=optima),
         "fit.path",
         alt=t("The best size against compute under your fit, with its band, and under published laws."),
+        title=t("Where compute is best spent"),
+        notes=sentence,
         grows=True,
     )
     return laws

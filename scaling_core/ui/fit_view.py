@@ -12,7 +12,7 @@ from scaling_core.catalog import Preset
 from scaling_core.fit import FitResult
 from scaling_core.language import listed, t
 from scaling_core.laws import PowerLaw, form_of
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import best_spent, compute_input, drawn, files, nothing_fitted, reading_notes, segments
 from scaling_core.ui.fit_save import runs_csv, save_block
 from scaling_core.ui.fit_source import Source
@@ -40,6 +40,7 @@ from scaling_core.ui.fit_work import (
     path_of,
     validated,
 )
+from scaling_core.ui.lab_words import constant
 from scaling_core.ui.page import note, section
 from scaling_core.ui.words import short_name
 from scaling_core.units import format_flops
@@ -73,7 +74,7 @@ def law_view(source: Source, options: Options, theme: Theme) -> None:
         path = path_of(outcome.key, *budgets(result.points, C), result)
     with words:
         caution(before_numbers(result, optimum))
-    _main(outcome, result, shown, path, optimum, theme)
+    _main(outcome, result, shown, path, optimum, theme, fitted_sentence(source, result))
     laws: Sequence[Preset] = ()
     _left_over(outcome, result, shown, theme)
     if law is not None:
@@ -110,27 +111,28 @@ def _optimum(source: Source, outcome: Outcome, result: Fit) -> tuple[float, Path
     return C, optimum
 
 
-def _main(outcome: Outcome, result: Fit, shown: Shown, path: Path | None, optimum: Path | None, theme: Theme) -> None:
-    """The main chart, how to read it, and its files."""
+def _main(
+    outcome: Outcome, result: Fit, shown: Shown, path: Path | None, optimum: Path | None, theme: Theme, title: str
+) -> None:
+    """The main chart, and how to read it. title: of its slide."""
     at = "" if optimum is None else repr(float(optimum.C[0]))
 
     def make() -> Figure:
         return law_chart(result, shown, theme, path=path, chosen=optimum)
 
     figure = drawn(f"law|{outcome.key}|{at}", theme, make)
+    if isinstance(result.law, PowerLaw):
+        how = t("Dots are runs. The line is the law with the band of its refits, dashed beyond the largest run.")
+    else:
+        how = t(
+            "Dots are runs, darker with size; a thin line is the law at one size. The thick line is the least "
+            "loss that each compute can buy, dashed beyond the largest run; the diamond is the best model for C."
+        )
     if figure is not None:
         alt = t("Measured losses against compute, the fitted law at several sizes, and the least loss of each compute.")
-        show(figure, "fit.law", alt=alt, grows=True)
-    if isinstance(result.law, PowerLaw):
-        note(t("Dots are runs. The line is the law with the band of its refits, dashed beyond the largest run."))
-    else:
-        note(
-            t(
-                "Dots are runs, darker with size; a thin line is the law at one size. The thick line is the least "
-                "loss that each compute can buy, dashed beyond the largest run; the diamond is the best model for C."
-            )
-        )
-    download_figure(make, "fit", "fit.figure")
+        constants = [(sign(name), constant(value)) for name, value in result.constants.items()]
+        show(figure, "fit.law", alt=alt, grows=True, name="fit", title=title, notes=how, numbers=constants)
+    note(how)
 
 
 def _left_over(outcome: Outcome, result: Fit, shown: Shown, theme: Theme) -> None:
@@ -145,7 +147,10 @@ def _left_over(outcome: Outcome, result: Fit, shown: Shown, theme: Theme) -> Non
             f"residuals|{outcome.key}|{against}", theme, lambda: residual_chart(result, shown, against, theme)
         )
         if figure is not None:
-            show(figure, "fit.residuals", alt=t("By how many percent each run lies above the law."))
+            above = t("By how many percent each run lies above the law.")
+            show(
+                figure, "fit.residuals", alt=above, half=True, title=t("What the law leaves over"), notes=pattern
+            )  # fmt: skip
     with right:
         _joint(outcome, result, theme)
 
@@ -168,7 +173,7 @@ def _joint(outcome: Outcome, result: Fit, theme: Theme) -> None:
         note(t("The refits agree in these constants, or do not determine them: there is nothing to draw."))
     else:
         alt = t("{x} and {y} of the refits, with the region that holds most of them.", x=sign(x), y=sign(y))
-        show(figure, "fit.joint", alt=alt)
+        show(figure, "fit.joint", alt=alt, half=True, title=t("Where else it could be"), notes=held)
 
 
 def _judged(outcome: Outcome, result: Fit) -> None:

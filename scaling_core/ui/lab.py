@@ -15,6 +15,8 @@ from scaling_core.runs.rows import SweepRow
 from scaling_core.runs.scoring import predictions_score
 from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_plan import FLASH, new_ladder
+from scaling_core.ui.lab_player import close_replay, replaying
+from scaling_core.ui.lab_replay import replay_view
 from scaling_core.ui.lab_sweep import preview, recorded_view, sweep_view
 from scaling_core.ui.page import answer, escape_markdown, section
 from scaling_core.viz.theme import Theme
@@ -43,6 +45,11 @@ def lab_page(theme: Theme) -> None:
         _chooser(rows, shown, example=example is not None)
     if (sentence := st.session_state.pop(FLASH, None)) is not None:
         st.warning(escape_markdown(retold(sentence)))
+    if replaying() and shown != NEW and states.get(shown) != "running":
+        sweep = None if shown == EXAMPLE else shown
+        replay_view(theme, home, sweep, example if sweep is None else lab_data.snapshot(home, sweep))
+        return
+    close_replay()
     if shown == EXAMPLE:
         recorded_view(theme, home)
         return

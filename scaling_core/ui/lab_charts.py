@@ -8,17 +8,21 @@ import pandas as pd
 import streamlit as st
 
 from scaling_core.ui.charts import plot_area
+from scaling_core.ui.export import offer
+from scaling_core.viz.figure import Figure
 
 HEIGHT = 273
 """Pixels on a small window, in which the whole picture stays above the fold."""
 
 
-def show_spec(spec: dict[str, Any], tables: dict[str, pd.DataFrame], *, key: str, alt: str) -> None:
+def show_spec(spec: dict[str, Any], tables: dict[str, pd.DataFrame], *, key: str, alt: str, title: str = "") -> None:
     """Draw a specification of `viz.lab` with its named tables; between polls only their rows are sent.
 
-    alt: what it shows, in words.
+    alt: what it shows, in words. title: of its slide.
     """
     with plot_area(key, HEIGHT):
         st.vega_lite_chart(
             spec={**spec, "datasets": tables}, theme=None, width="stretch", height="stretch", key=key, alt=alt
         )
+    figure = Figure(template={**spec, "width": "container", "height": HEIGHT}, data=tables, values={})
+    offer(figure, key, key, title=title, sentence=alt, grows=True, half=True)

@@ -20,7 +20,7 @@ from scaling_core.runs.noise import seed_noise
 from scaling_core.runs.rows import RunRow
 from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.ui import lab_html, lab_words_closer
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import drawn, segments
 from scaling_core.ui.lab_compare import compare_view
 from scaling_core.ui.lab_counting import counting_view
@@ -85,13 +85,13 @@ def stage(seen: Snapshot, fit: FitResult | None) -> str:
     return f"{seen.row.id}|{seen.row.started_at}|{measured}|{last}|{refits}"
 
 
-def picture(key: str, theme: Theme, make: Callable[[], Figure], *, name: str, alt: str, files: bool = True) -> None:
-    """Draw a figure that is made once for its key, with its files below; name: of files and of the element."""
+def picture(
+    key: str, theme: Theme, make: Callable[[], Figure], *, name: str, alt: str, title: str, half: bool = False
+) -> None:
+    """Draw a figure that is made once for its key; name: of files and of the element; title: of its slide."""
     figure = drawn(f"lab|{key}|{name}", theme, make)
     assert figure is not None
-    show(figure, f"lab.{name}", alt=alt, grows=True)
-    if files:
-        download_figure(make, name, f"lab.{name}.files")
+    show(figure, f"lab.{name}", alt=alt, grows=True, half=half, name=name, title=title)
 
 
 def _curves(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
@@ -111,6 +111,7 @@ def _curves(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: curves_chart(plan, seen.curves, runs, theme, along=along, fit=fit, envelope=least),
         name=f"curves-{along}",
+        title=t("Curves"),
         alt=t("Loss of every run along {along}, falling; marks are measured cooled ends.", along=words[along][2]),
     )
     if along == "compute" and (said := lab_words_closer.frontier_sentence(fit, envelope)):
@@ -144,6 +145,7 @@ def _residuals(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: residual_chart(fit, shown, against, theme, noise=noise),
         name=f"residuals-{against}",
+        title=t("Residuals"),
         alt=t("By how many percent each run lies above the law, with the band of the noise."),
     )
 
@@ -177,6 +179,7 @@ def _collapse(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
         theme,
         lambda: collapse_chart(plan, frame, theme),
         name="collapse",
+        title=t("Collapse"),
         alt=t(
             "Learning curves of all sizes from the floor, in units of their own ends; where they agree they are one."
         ),
@@ -209,11 +212,13 @@ def _speed(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     with left:
         picture(
             f"{key}|{measure}", theme, lambda: speed_chart(plan, frame, measure, theme), name=f"speed-{measure}",
+            title=t("Speed and memory"), half=True,
             alt=t("{measure} along the time in training, by size.", measure=measure_names()[measure][0]),
         )  # fmt: skip
     with right:
         picture(
             key, theme, lambda: speed_chart(plan, frame, "memory_bytes", theme), name="memory",
+            title=t("Speed and memory"), half=True,
             alt=t("Memory along the time in training, by size."),
         )  # fmt: skip
     rows = lab_words_closer.speed_rows(plan, summary)
@@ -239,11 +244,13 @@ def _rates(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> None:
     with left:
         picture(
             key, theme, lambda: bowl_chart(plan, bowls, theme), name="rate-bowls",
+            title=t("Best rate"), half=True,
             alt=t("Loss above the least of each size over the peak rate: a bowl for each size."),
         )  # fmt: skip
     with right:
         picture(
             key, theme, lambda: rate_chart(plan, bowls, law, theme), name="best-rates",
+            title=t("Best rate"), half=True,
             alt=t("The best rate of each size over its parameters, with the law through them."),
         )  # fmt: skip
     st.html(lab_html.table(lab_words_closer.bowl_columns(), lab_words_closer.bowl_rows(plan, bowls)))

@@ -15,7 +15,7 @@ from scaling_core.language import t, together
 from scaling_core.runs import results
 from scaling_core.runs.rows import SweepRow
 from scaling_core.ui import lab_data, lab_html, lab_words
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import drawn
 from scaling_core.ui.lab_counting import constant_columns, constant_row
 from scaling_core.ui.lab_data import Fitted, Snapshot
@@ -68,8 +68,10 @@ def compare_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> Non
         figure = drawn(f"lab|compare|{marks}", theme, make)
         assert figure is not None
         alt = t("Loss over compute of each ladder, with the law of each.")
-        show(figure, "lab.compare.chart", alt=alt, grows=True)
-        download_figure(make, "compared-ladders", "lab.compare.files")
+        show(
+            figure, "lab.compare.chart", alt=alt, grows=True, name="compared-ladders", title=t("Compare ladders"),
+            notes=sentence,
+        )  # fmt: skip
     fitted = [(ladder.name, fit) for ladder, fit in zip(ladders, fits, strict=True)]
     cells = [constant_row(name, fit) for name, fit in fitted if isinstance(fit, FitResult)]
     if cells:

@@ -16,7 +16,7 @@ from scaling_core.language import t, together
 from scaling_core.runs import results
 from scaling_core.runs.results import Counting
 from scaling_core.ui import lab_data, lab_html, lab_words
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import drawn, segments
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.lab_words_closer import estimate, span
@@ -72,8 +72,10 @@ def counting_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> No
         with column:
             figure = drawn(f"{key}|{chosen}|{name}", theme, make)
             assert figure is not None
-            show(figure, f"lab.{name}", alt=alt, grows=True)
-            download_figure(make, name, f"lab.{name}.files")
+            show(
+                figure, f"lab.{name}", alt=alt, grows=True, half=True, name=name, title=t("What N counts"),
+                notes=said[0],
+            )  # fmt: skip
     st.html(lab_html.plain(said[1:]))
     marked = [counting == chosen for counting in fits]
     st.html(

@@ -21,8 +21,9 @@ from scaling_core.language import Language, current, speaking, t
 from scaling_core.runs import recording, results
 from scaling_core.runs.liveness import shown_state
 from scaling_core.runs.progress import SweepStatus, summarize
+from scaling_core.runs.replay import Tape, laid_out
 from scaling_core.runs.results import Counting
-from scaling_core.runs.rows import EventRow, PredictionRow, RunRow, SweepRow
+from scaling_core.runs.rows import CurveRow, EventRow, PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
 from scaling_core.viz.lab_frames import CurveBook, trunk_labels
 
@@ -69,6 +70,47 @@ def recorded() -> Snapshot | None:
     """The ladder that came with the project, as it was recorded; None where there is none."""
     path = recording.EXAMPLE
     return _recorded(current(), str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+def tape(home: Path, sweep: str | None) -> Tape:
+    """A sweep that has ended, or with None the one that came with the project, laid out to be replayed.
+
+    Its curves are thinned, as in a recording. Raises InputError where there is no such sweep or it is in training.
+    """
+    if sweep is None:
+        path = recording.EXAMPLE
+        return _tape(str(path), "", path.stat().st_mtime_ns if path.exists() else 0, 0.0)
+    with Store.open_reader(home) as store:
+        row = store.sweep(sweep)
+    return _tape(str(home), sweep, 0 if row is None else row.started_at, 0.0 if row is None else row.ended_at or 0.0)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _tape(place: str, sweep: str, started: float, ended: float) -> Tape:
+    return laid_out(recording.record(sweep, Path(place)) if sweep else recording.read_recording(Path(place)))
+
+
+def moment(tape: Tape, seconds: float) -> Snapshot:
+    """A sweep as it stood so many seconds after it began, before its end."""
+    then = tape.at(seconds)
+    return Snapshot(
+        row=then.row,
+        status=summarize(then.row, then.runs, then.curve[-1] if then.curve else None, "running"),
+        predictions=then.predictions,
+        events=then.events,
+        curves=_curves_until(tape, seconds, then.curve),
+    )
+
+
+def _curves_until(tape: Tape, seconds: float, seen: Sequence[CurveRow]) -> pd.DataFrame:
+    """The curves so far; a viewer's book goes on where it was, and begins anew when the replay went back."""
+    kept, until, book = st.session_state.get("lab.replay.book", (None, 0.0, None))
+    if kept != (tape.recording.row.id, tape.length) or until > seconds or book is None:
+        until, book = -1.0, CurveBook(trunk_labels(tape.recording.row.plan))
+    book.add(row for row in seen if tape.position(row.at) > until)
+    st.session_state["lab.replay.book"] = ((tape.recording.row.id, tape.length), seconds, book)
+    frame: pd.DataFrame = book.frame()
+    return frame
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -126,6 +168,11 @@ class Background:
                 self._work[key] = self._pool.submit(work)
             return self._work[key]
 
+    def begun(self, key: tuple[Any, ...]) -> Future[Any] | None:
+        """The work under this key where it was begun, or None."""
+        with self._lock:
+            return self._work.get(key)
+
     def forget(self, key: tuple[Any, ...]) -> None:
         """Do the work again when it is asked for next; work under way is left to end."""
         with self._lock:
@@ -170,6 +217,33 @@ def fitted(runs: Sequence[RunRow], *, bootstrap: int) -> Fitted:
     return Fitted(law=latest[sweep], reason="")
 
 
+def fitted_so_far(steps: Sequence[Sequence[RunRow]], ahead: Sequence[Sequence[RunRow]]) -> Fitted:
+    """The law through the first of `steps`, the runs of a replay as they stood at one measurement after another,
+    the latest first: at once without its band, and with it soon after; until then that of an earlier step, and never of
+    a later one.
+
+    ahead: the runs of steps to come, which are fitted meanwhile. Of the bands, which take ten times as long, one is
+    worked on at a time, so that none is waited for behind those of steps that have passed.
+    """
+    if not steps:
+        return Fitted(law=None, reason=t("No run is finished yet: the fit begins with six of them."))
+    for runs in (steps[0], *ahead):
+        _fitting(runs, 0, "with_head")
+    bands = [background().begun(_fit_key(runs, LIVE_BOOTSTRAP, "with_head")) for runs in (*ahead, *steps)]
+    if all(band is None or band.done() for band in bands):
+        _fitting(steps[0], LIVE_BOOTSTRAP, "with_head")
+    patience(_fitting(steps[0], 0, "with_head"))
+    for place, runs in enumerate(steps):
+        for refits in (LIVE_BOOTSTRAP, 0):
+            work = background().begun(_fit_key(runs, refits, "with_head"))
+            if work is not None and work.done():
+                found: FitResult | str = work.result()
+                if isinstance(found, str):
+                    return Fitted(law=None, reason=found, pending=place > 0)
+                return Fitted(law=found, reason="", pending=place > 0 or refits == 0)
+    return Fitted(law=None, reason=t("The law is being fitted."), pending=True)
+
+
 def fit_now(runs: Sequence[RunRow], counting: Counting, *, bootstrap: int) -> FitResult | str:
     """The law in another count of parameters, or why there is none; waits for it the first time."""
     found: FitResult | str = _fitting(runs, bootstrap, counting).result()
@@ -177,9 +251,12 @@ def fit_now(runs: Sequence[RunRow], counting: Counting, *, bootstrap: int) -> Fi
 
 
 def _fitting(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> Future[Any]:
+    return background().ask(_fit_key(runs, bootstrap, counting), functools.partial(_fit, runs, bootstrap, counting))
+
+
+def _fit_key(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> tuple[Any, ...]:
     used = tuple((run.id, run.tokens, run.loss) for run in runs if run.loss is not None and not run.held_out)
-    key = ("fit", runs[0].sweep if runs else "", used, bootstrap, counting)
-    return background().ask(key, functools.partial(_fit, runs, bootstrap, counting))
+    return ("fit", runs[0].sweep if runs else "", used, bootstrap, counting)
 
 
 def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:

@@ -211,6 +211,7 @@ def _panel(theme: Theme, home: Path, found: Ready | Waiting | Refused) -> None:
         {"plan": plan_frame(plan)},
         key="plan",
         alt=t("Planned runs by parameters and tokens; the largest size is predicted before it is trained."),
+        title=t("The plan"),
     )
     note(t("Each mark is a run: filled blue enters the fit, open orange is predicted first and then measured."))
     if running_now(home) is None and st.button(

@@ -11,7 +11,7 @@ from scaling_core.lab.records import LinePlan, Plan, RunPlan
 from scaling_core.language import t, tn
 from scaling_core.runs.rows import RunRow, SweepRow
 from scaling_core.ui import lab_html
-from scaling_core.ui.charts import download_figure, show
+from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import drawn
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.lab_rows import shape_name
@@ -54,8 +54,7 @@ def settings_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> No
         figure = drawn(key, theme, make)
         assert figure is not None
         alt = t("The curve of {run}, the others faint.", run=names[chosen])
-        show(figure, "lab.settings.curve", alt=alt, grows=True)
-        download_figure(make, f"curve-{chosen}", "lab.settings.files")
+        show(figure, "lab.settings.curve", alt=alt, grows=True, half=True, name=f"curve-{chosen}", title=names[chosen])
     marked = [one.held_out for one in runs]
     st.html(lab_html.table(columns(), settings_rows(row, runs), marked=marked, small=True))
 

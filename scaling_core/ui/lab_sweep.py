@@ -11,14 +11,15 @@ from scaling_core.errors import ScalingError
 from scaling_core.fit import FitResult
 from scaling_core.language import t
 from scaling_core.runs import results, supervisor
-from scaling_core.runs.truth import truth_of
 from scaling_core.runs.tuning import rate_bowls
 from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_closer import closer
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.lab_extend import extend
+from scaling_core.ui.lab_law import law_so_far, truth_note
 from scaling_core.ui.lab_origin import history, machine_name, recorded_words
+from scaling_core.ui.lab_player import replay_button
 from scaling_core.ui.page import answer, escape_markdown, note, section
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz import lab_frames
@@ -27,6 +28,8 @@ from scaling_core.viz.lab_rates import bowl_chart
 from scaling_core.viz.theme import Theme
 
 POLL_SECONDS = 1.5
+ROOM = 1.08
+"""Above the highest loss, for the law and its names, where the axes are fixed before it is known."""
 DELETING = "lab.deleting"
 """Session key of the sweep that a person is asked about."""
 
@@ -52,7 +55,7 @@ def _watch(theme: Theme, home: Path, look: Callable[[], Snapshot | None], *, rec
     first = look()
     if first is None:
         return None
-    state, pending, asked = first.status.state, _fit(first).pending, st.session_state.get(DELETING)
+    state, pending, asked = first.status.state, settled_law(first).pending, st.session_state.get(DELETING)
     fresh = [first]
 
     @st.fragment(run_every=POLL_SECONDS if state == "running" or pending else None)
@@ -61,7 +64,7 @@ def _watch(theme: Theme, home: Path, look: Callable[[], Snapshot | None], *, rec
             seen = fresh.pop() if fresh else look()
             if seen is None:
                 st.rerun()
-            fit = _fit(seen)
+            fit = settled_law(seen)
             _body(theme, home, seen, fit, recorded=recorded)
             # Only now, so that a button pressed in this very moment has been heard.
             settled = state != "running" and fit.pending != pending
@@ -77,12 +80,11 @@ def _watch(theme: Theme, home: Path, look: Callable[[], Snapshot | None], *, rec
 def preview(theme: Theme, seen: Snapshot) -> None:
     """What a finished ladder looks like, for someone who has trained none yet."""
     section(t("What it looks like when it is done"), recorded_words(seen))
-    found = lab_words.scores(seen.predictions, seen.status.runs)
-    _numbers(seen, found)
-    _charts(theme, seen, _fit(seen).law)
+    _numbers(seen, lab_words.scores(seen.predictions, seen.status.runs))
+    _charts(theme, seen, settled_law(seen).law)
 
 
-def _fit(seen: Snapshot) -> Fitted:
+def settled_law(seen: Snapshot) -> Fitted:
     """The law so far; once nothing more arrives, with as many refits as the downloads have. Rates have no law."""
     if seen.row.plan.spec.tunes:
         reason = t("A sweep of rates looks for the best rate of each size, and is not fitted.")
@@ -100,19 +102,29 @@ def _body(theme: Theme, home: Path, seen: Snapshot, fit: Fitted, *, recorded: bo
         if fit.law is not None and fit.law.warnings:
             st.html(lab_html.caution(fit.law.warnings))
     if recorded:
-        note(recorded_words(seen))
+        words, button = st.columns([9, 2], vertical_alignment="center", gap="medium")
+        with words:
+            note(recorded_words(seen))
+        with button, st.container(horizontal=True, horizontal_alignment="right"):
+            replay_button(strong=True)
     else:
         _controls(home, seen, fit)
-    _numbers(seen, found)
-    _charts(theme, seen, fit.law)
+    pictures(theme, seen, fit)
     if not plan.spec.tunes:
-        _law(fit)
-        _truth(home, seen, fit)
+        truth_note(home, seen, fit)
     closer(theme, home, seen, fit)
     section(t("Every run"), t("Orange rows were never part of the fit: predicted first, then measured."))
     marked = [run.held_out for run in status.runs]
     st.html(lab_html.table(lab_rows.run_columns(), lab_rows.run_rows(status.runs, found), marked=marked))
     history(seen)
+
+
+def pictures(theme: Theme, seen: Snapshot, fit: Fitted, *, frame: Snapshot | None = None) -> None:
+    """The numbers, both charts and the law; with a `frame` the axes hold all that is in it, whatever is seen yet."""
+    _numbers(seen, lab_words.scores(seen.predictions, seen.status.runs))
+    _charts(theme, seen, fit.law, frame)
+    if not seen.row.plan.spec.tunes:
+        law_so_far(fit)
 
 
 def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
@@ -150,6 +162,8 @@ def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
             on_click="ignore",
             help=t("Runs, fit, predictions, text, machine and settings."),
         )
+        if not running and any(run.loss is not None for run in status.runs):
+            replay_button()
         if status.state == "finished" and (larger := extend(home, seen.row)) is not None:
             st.query_params["sweep"] = larger
             st.rerun()
@@ -207,7 +221,7 @@ def _level(level: float) -> str:
     return t("{level:.0f}% interval", level=100 * level)
 
 
-def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
+def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None, frame: Snapshot | None = None) -> None:
     """Learning on the left, the law (or the bowls of a sweep of rates) on the right.
 
     Learning and law keep their specification from poll to poll.
@@ -215,14 +229,18 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
     plan, curves = seen.row.plan, seen.curves
     points = lab_frames.point_frame(seen.status.runs, plan)
     foretold = lab_frames.prediction_frame(seen.predictions, seen.status.runs, plan)
+    whole = frame or seen
+    ends = lab_frames.point_frame(whole.status.runs, plan)
+    promised = lab_frames.prediction_frame(whole.predictions, whole.status.runs, plan)
     left, right = st.columns(2, gap="large")
     with left:
         st.html(lab_html.chart_title(t("How they learn"), t("a colour a size, by parameters; dots are measured ends")))
         show_spec(
-            learning_chart(plan, theme, floor=loss_floor([*curves["loss"], *points["loss"]])),
+            learning_chart(plan, theme, floor=loss_floor([*whole.curves["loss"], *ends["loss"]])),
             {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)},
             key="learning",
             alt=t("Training loss of every size over tokens, falling; dots mark the measured cooled ends."),
+            title=t("How they learn"),
         )
     with right:
         if plan.spec.tunes:
@@ -237,8 +255,8 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
             )  # fmt: skip
         against: lab_frames.Against = "size" if st.session_state.get("lab.against") == "size" else "compute"
         law = lab_frames.law_frame(fit, plan, against)
-        drawn = [*foretold["low"], *foretold["high"], *law["loss"]]
-        domain = loss_domain([*points["loss"], *foretold["loss"]], drawn)
+        drawn = [*promised["low"], *promised["high"], *(law["loss"] if frame is None else ROOM * ends["loss"])]
+        domain = loss_domain([*ends["loss"], *promised["loss"]], drawn)
         show_spec(
             law_chart(plan, theme, against=against, domain=domain),
             {
@@ -249,6 +267,7 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None) -> None:
             },
             key=f"law-{against}",
             alt=t("Measured losses with the fitted law and its band; the largest size as predicted and as measured."),
+            title=t("The law"),
         )
 
 
@@ -266,44 +285,8 @@ def _bowls(theme: Theme, seen: Snapshot) -> None:
         dict(spec.data),
         key="bowls",
         alt=t("Loss above the least of each size over the peak rate: a bowl for each size."),
+        title=t("The rate"),
     )
-
-
-def _law(found: Fitted) -> None:
-    """The fitted constants, after the sentences that say how far to trust them."""
-    fit = found.law
-    if fit is None:
-        section(t("The law so far"), found.reason)
-        return
-    section(
-        t("The law so far"),
-        t("L(N, D) = E + A / Nᵅ + B / Dᵝ, through {n} measured runs; nothing held out is in it.", n=fit.n),
-    )
-    if fit.warnings:
-        st.html(lab_html.warnings(fit.warnings))
-    signs = {"alpha": "α", "beta": "β"}
-    constants = [
-        (signs.get(name, name), lab_words.constant(value), _interval(fit.intervals.get(name)))
-        for name, value in fit.constants.items()
-    ]
-    if "a" in fit.exponents:
-        value = lab_words.constant(fit.exponents["a"])
-        constants.append((t("a, best N ∝ Cᵃ"), value, _interval(fit.exponent_intervals.get("a"))))
-    st.html(lab_html.figure_groups([constants]))
-    if fit.replicates is not None:
-        level, n = 100 * fit.level, len(fit.replicates)
-        note(t("Beneath each: its {level:.0f}% interval, from {n} refits.", level=level, n=n))
-
-
-def _truth(home: Path, seen: Snapshot, fit: Fitted) -> None:
-    """On the oracle, what the floor should have been."""
-    truth = None if fit.law is None else truth_of(seen.row, fit.law, home)
-    if truth is not None:
-        note(truth.sentence, kind="quiet" if truth.within else "warning")
-
-
-def _interval(pair: tuple[float, float] | None) -> str:
-    return "" if pair is None else lab_words.span(*map(lab_words.constant, pair))
 
 
 def _ask(sweep: str) -> None:

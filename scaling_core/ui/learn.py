@@ -184,7 +184,7 @@ def _button(id: str, target: Target | None) -> None:
 
 def place_name(target: Target) -> str:
     """A place in a few words: its page, and the law or the mode that is chosen there."""
-    page = _page_names()[target.page]
+    page = page_names()[target.page]
     if target.law is not None:
         return t("{page}: {what}", page=page, what=short_name(preset(target.law)))
     if target.state.get("lab.own.what") == "rates":
@@ -196,7 +196,7 @@ def place_name(target: Target) -> str:
     return page
 
 
-def _page_names() -> Mapping[str, str]:
+def page_names() -> Mapping[str, str]:
     """The pages as the navigation calls them, by their part of the address."""
     return {
         "calculator": t("Calculator"),
@@ -206,6 +206,8 @@ def _page_names() -> Mapping[str, str]:
         "demo": t("Synthetic demo"),
         "lab": t("Run on my Mac"),
         "talk": t("Talk check"),
+        "learn": t("Learn"),
+        "story": t("Story"),
     }
 
 

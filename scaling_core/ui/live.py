@@ -13,6 +13,9 @@ import streamlit as st
 
 from scaling_core.language import retold, t
 from scaling_core.laws import Law
+from scaling_core.ui.charts import TALL, file_name
+from scaling_core.ui.export import Follows, offer
+from scaling_core.ui.presenter import presenting
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Ghost
 from scaling_core.viz.live import chart_data, ghost_data, law_data, script, style, vega_bundle
@@ -103,17 +106,29 @@ def live_chart(
     key: str,
     alt: str,
     grows: bool = False,
+    half: bool = False,
+    title: str = "",
+    notes: str = "",
+    numbers: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Draw a figure that follows the channel; kind and args as in `viz.live.chart_data`; values: N, D and C now."""
+    """Draw a figure that follows the channel, and offer to export it as it is at rest.
+
+    kind and args as in `viz.live.chart_data`; values: N, D and C now; the rest as in `charts.show`.
+    """
     tall = int(figure.spec()["height"])
-    html = f"<div class='chart{' grows' if grows else ''}' role='img' style='--tall: {tall}px'></div>\n"
+    fits = grows or (presenting() and tall >= TALL)
+    html = f"<div class='chart{' grows' if fits else ''}' role='img' style='--tall: {tall}px'></div>\n"
     data = {
         **chart_data(figure, law, kind=kind, args=args),
         "channel": channel,
         "values": {**law.constants, **values},
         "alt": retold(alt),
     }
-    _component(f"chart-{tall}-{grows}", html, *_COMMON, "rows", "chart")(key=key, data=data)
+    _component(f"chart-{tall}-{fits}", html, *_COMMON, "rows", "chart")(key=key, data=data)
+    offer(
+        figure, file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows, half=half,
+        follows=Follows(law=law, kind=kind, args=args, values=values),
+    )  # fmt: skip
 
 
 def live_words(
@@ -130,9 +145,13 @@ def live_words(
 ) -> None:
     """Text that follows the channel. said: what Python says, which stands there whenever nothing is dragged.
 
-    kind: "answer", "budget" or "model", see `words.js` for what each needs to say the same of other values.
+    kind: "answer", "budget", "model" or "verdicts", see `words.js` for what each needs to say the same of other values.
     """
-    html = f"<div class='words' style='--quiet: {theme.muted}'></div>\n"
+    colours = {
+        "quiet": theme.muted, "rule": theme.border, "under": theme.under, "over": theme.over,
+        "near": theme.categorical[2],
+    }  # fmt: skip
+    html = f"<div class='words' style='{'; '.join(f'--{name}: {colour}' for name, colour in colours.items())}'></div>\n"
     data = {
         "kind": kind,
         "law": law_data(law),

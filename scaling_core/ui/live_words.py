@@ -5,14 +5,25 @@ The browser fills in the very templates that the page's own functions speak, tol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from scaling_core.catalog import Preset
 from scaling_core.language import Message, opened, raw, t
 from scaling_core.laws import Law
 from scaling_core.optimum import NEAR_OPTIMAL, Allocation, Verdict, optimal_for_compute
 from scaling_core.optimum.verdict import Status
 from scaling_core.ui.live import live_words
-from scaling_core.ui.words import comparison, headline, ratio
+from scaling_core.ui.words import (
+    beyond_note,
+    beyond_runs,
+    comparison,
+    headline,
+    ratio,
+    status_name,
+    verdict_cells,
+    verdict_head,
+)
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 from scaling_core.viz.isoflop import Ghost, same_to_the_eye
@@ -104,6 +115,23 @@ def live_model(law: Law, N: float, D: float, theme: Theme) -> None:
         law, "law", {"N": N, "D": D}, theme, {"numbers": numbers, "ghosts": []}, kind="model", key="law~numbers",
         words=words, colours=colours,
     )  # fmt: skip
+
+
+def live_verdicts(
+    law: Law, rows: Sequence[tuple[str, Verdict]], published: Preset | None, theme: Theme, *, key: str
+) -> None:
+    """One row to a model: its training, its loss, the best for the same compute, and what was left on the table.
+
+    Models beyond the runs behind the published law are marked, and a line below says how far the farthest is.
+    """
+    beyond = beyond_runs(rows, published)
+    cells = [verdict_cells(f"{name} *" if name in beyond else name, verdict) for name, verdict in rows]
+    statuses = {status: status_name(status) for status in STATUSES}
+    said = {"head": verdict_head(), "rows": cells, "kinds": [STATUSES.index(verdict.status) for _, verdict in rows]}
+    models = [{"name": name, "N": verdict.N, "D": verdict.D} for name, verdict in rows]
+    words = {"on": raw("{N} on {D}"), "under_one": t("under 1%"), "status": statuses, "head": verdict_head()}
+    live_words(law, "law", {}, theme, said, kind="verdicts", key=key, words=words, models=models, near=NEAR_OPTIMAL)
+    beyond_note(beyond)
 
 
 def _two(pair: str) -> tuple[str, str]:

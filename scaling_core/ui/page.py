@@ -14,14 +14,16 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
 from scaling_core.language import current, retold, t
-from scaling_core.viz.theme import Theme, theme_of
+from scaling_core.ui.presenter import presenting, stage_size
+from scaling_core.viz.theme import Theme, enlarged, theme_of
 
 log = logging.getLogger("scaling_lab.page")
 
 
 def viewer_theme() -> Theme:
-    """The theme of the person who looks: Streamlit's light or dark, light where it is not known."""
-    return theme_of(st.context.theme.type)
+    """The theme of the person who looks: Streamlit's light or dark, light where it is not known; large on a stage."""
+    theme = theme_of(st.context.theme.type)
+    return enlarged(theme, stage_size()) if presenting() else theme
 
 
 @contextmanager
@@ -121,6 +123,19 @@ def _css(theme: Theme) -> str:
 [data-testid="stToolbar"] div:has(> [data-testid="stToolbarActions"]) {{ min-width: 3rem; position: relative; }}
 [data-testid="stToolbar"] [data-testid="stStatusWidget"] {{ position: absolute; right: 0; top: 100%; }}
 .st-key-language-switch {{ position: fixed; top: .65rem; right: 4.2rem; width: auto; z-index: 999991; }}
+[class*="st-key-export-inset-"] {{ height: 0 !important; min-height: 0; margin: -2.9rem 0 1.9rem; z-index: 2;
+  pointer-events: none; }}
+[class*="st-key-export-below-"] {{ margin: -1.1rem 0 -.4rem; }}
+[class*="st-key-export-inset-"] button, [class*="st-key-export-below-"] button {{ pointer-events: auto;
+  color: {theme.muted}; font-size: .85rem; padding: 0 .2rem; min-height: 1.6rem; }}
+:is([class*="st-key-export-"], .st-key-deck-tray) button[kind="tertiary"]:is(:hover, :focus) {{
+  color: {theme.accent}; }}
+[class*="st-key-export-shown-"] {{ opacity: 0; pointer-events: none; }}
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-export-shown-"]) {{ position: absolute; }}
+.st-key-deck-tray {{ position: fixed; top: .65rem; right: 12.4rem; width: auto; z-index: 999991; }}
+[data-testid="stLayoutWrapper"]:has(> .st-key-deck-tray) {{ position: absolute; }}
+body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
+body:has(.st-key-deck-tray) .rc-overflow [data-testid="stTopNavSection"] {{ margin-right: 0 !important; }}
 .st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
 [data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 4.5rem; }}
 @media (min-height: 900px) {{
@@ -131,6 +146,7 @@ def _css(theme: Theme) -> str:
 .sl-question {{ margin: 0 0 .35rem; color: {theme.accent}; font-weight: 600; font-size: 1.05rem; }}
 .sl-answer h1.sl-sentence {{ margin: 0; padding: 0; font-size: clamp(1.55rem, 2.3vw, 2.4rem); line-height: 1.2;
   font-weight: 700; letter-spacing: -.01em; text-wrap: balance; max-width: 46em; color: {theme.ink}; }}
+:is(h1.sl-sentence, .sl-section h2) {{ word-break: keep-all; overflow-wrap: anywhere; }}
 .sl-detail {{ margin: .55rem 0 0; font-size: 1.08rem; line-height: 1.45; color: {theme.muted}; max-width: 72em;
   text-wrap: pretty; }}
 .sl-section {{ margin: 1.6rem 0 .2rem; }}

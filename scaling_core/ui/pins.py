@@ -29,10 +29,21 @@ class Pin:
 
 def ghosts_of(key: str, published: Preset | None) -> list[Ghost]:
     """What stands behind the law of the picker `key`: the published law that it set out from, and the pins."""
-    picker: Picker | None = st.session_state.get(f"{key}~picker")
-    base = next((law for law in all_laws("joint") if picker is not None and law.id == picker.base), published)
-    ghosts = [Ghost(name=base.told("short_name"), law=base.joint)] if base is not None else []
+    base = base_of(key, published)
+    ghosts = [as_ghost(base)] if base is not None else []
     return ghosts + [Ghost(name=pin.name, law=pin.law) for pin in _pins(key)]
+
+
+def base_of(key: str, published: Preset | None) -> Preset | None:
+    """The published or saved law that the constants of the picker `key` set out from."""
+    picker: Picker | None = st.session_state.get(f"{key}~picker")
+    return next((law for law in all_laws("joint") if picker is not None and law.id == picker.base), published)
+
+
+def as_ghost(base: Preset) -> Ghost:
+    """A law with its refits, where it has any, to stand behind the law of the moment."""
+    level = 0.95 if base.level is None else base.level
+    return Ghost(name=base.told("short_name"), law=base.joint, replicates=base.replicates, level=level)
 
 
 def pin_controls(key: str, law: Law, published: Preset | None) -> None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
-from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult
-from scaling_core.fit import interval
 from scaling_core.language import listed as listed
-from scaling_core.language import t, tn, together
-from scaling_core.laws import Law
-from scaling_core.optimum import NEAR_OPTIMAL, Status, Verdict, optimum_band
+from scaling_core.language import t, together
+from scaling_core.optimum import NEAR_OPTIMAL, Status, Verdict
 from scaling_core.ui.page import note, said, tongue
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 
 SIGNS = {"E": "E", "A": "A", "B": "B", "alpha": "α", "beta": "β"}
-CLASS = {"under-trained": "sl-under", "over-trained": "sl-over", "near-optimal": "sl-near"}
 
 
 def share_left(verdict: Verdict) -> float:
@@ -221,33 +216,6 @@ def recovery_table(result: DemoResult) -> None:
     )
 
 
-def optimum_interval(law: Law, replicates: FloatArray, C: float, level: float = 0.95) -> str:
-    """The interval of N*, D* and D/N at a budget from the replicates of the law's fit, (R, p), as a sentence."""
-    band = optimum_band(
-        law.form,
-        replicates,
-        np.array([C]),
-        estimate=np.array(list(law.constants.values())),
-        level=level,
-        interval=lambda rows, point: interval(rows, point, level),
-    )
-    N, D, per_param = (
-        _span(format_quantity(float(spread.low[0])), format_quantity(float(spread.high[0])))
-        for spread in (band.N, band.D, band.tokens_per_param)
-    )
-    return tn(
-        "{level:.0f}% interval from the {n} refit saved with this law: {N} parameters, {D} tokens, {ratio} tokens per "
-        "parameter.",
-        "{level:.0f}% interval from the {n} refits saved with this law: {N} parameters, {D} tokens, {ratio} tokens per "
-        "parameter.",
-        band.replicates,
-        level=100 * level,
-        N=N,
-        D=D,
-        ratio=per_param,
-    )
-
-
 def _inside(inside: bool) -> str:
     return t("inside") if inside else t("outside")
 
@@ -279,13 +247,9 @@ def _number(n: int) -> str:
     return words[n] if n < len(words) else str(n)
 
 
-def verdict_table(rows: Sequence[tuple[str, Verdict]], published: Preset | None) -> None:
-    """One row to a model: its training, its loss, the best for the same compute, and what was left on the table.
-
-    Models beyond the runs behind the published law are marked, and a line below says how far the farthest is.
-    """
-    beyond: dict[str, float] = {}
-    head = (
+def verdict_head() -> list[str]:
+    """The heads of the columns of `verdict_cells`."""
+    return [
         "",
         t("built as"),
         t("tokens per parameter"),
@@ -295,31 +259,37 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]], published: Preset | None)
         t("its loss"),
         t("loss left"),
         t("compute left"),
-    )
-    body = []
+        t("verdict"),
+    ]
+
+
+def verdict_cells(name: str, v: Verdict) -> list[str]:
+    """A model: its training, its loss, the best for the same compute, what was left on the table, and the verdict."""
+    return [
+        name,
+        _size_on_data(v.N, v.D),
+        ratio(v.D / v.N),
+        scientific(v.C),
+        format_loss(v.loss),
+        _size_on_data(v.optimum.N, v.optimum.D),
+        format_loss(v.optimum.loss),
+        format_loss(v.loss_gap),
+        percent(share_left(v)),
+        status_name(v.status),
+    ]
+
+
+def beyond_runs(rows: Sequence[tuple[str, Verdict]], published: Preset | None) -> dict[str, float]:
+    """The models beyond the runs behind the published law, and by what factor."""
+    found = {}
     for name, v in rows:
-        outside = published.range_factors(N=v.N, D=v.D) if published else {}
-        if outside:
-            beyond[name] = max(outside.values())
-        cells = (
-            f"{name} *" if outside else name,
-            _size_on_data(v.N, v.D),
-            ratio(v.D / v.N),
-            scientific(v.C),
-            format_loss(v.loss),
-            _size_on_data(v.optimum.N, v.optimum.D),
-            format_loss(v.optimum.loss),
-            format_loss(v.loss_gap),
-            percent(share_left(v)),
-        )
-        columns = "".join(f"<td>{said(cell)}</td>" for cell in cells)
-        body.append(f"<tr>{columns}<td class='sl-word {CLASS[v.status]}'>{said(status_name(v.status))}</td></tr>")
-    verdict = said(t("verdict"))
-    heads = "".join(f"<th>{said(name)}</th>" for name in head) + f"<th class='sl-word'>{verdict}</th>"
-    st.html(
-        f"<div class='sl-scroll' lang='{tongue()}'><table class='sl-table'><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+        if factors := published.range_factors(N=v.N, D=v.D) if published else {}:
+            found[name] = max(factors.values())
+    return found
+
+
+def beyond_note(beyond: dict[str, float]) -> None:
+    """What the mark of the models in `beyond_runs` means, and which lies farthest out."""
     if beyond:
         farthest = max(beyond, key=lambda name: beyond[name])
         note(

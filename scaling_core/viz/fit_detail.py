@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from scaling_core.arrays import FloatArray
 from scaling_core.fit import joint_region
 from scaling_core.language import t
 from scaling_core.laws import form_of
@@ -141,16 +142,32 @@ def joint_chart(
         return None
     names = list(result.constants)
     x, y = (result.replicates[:, names.index(name)] for name in pair)
+    here = (t("your fit"), result.constants[pair[0]], result.constants[pair[1]])
+    return cloud_chart(x, y, result.level, pair, here, published, theme)
+
+
+Named = tuple[str, float, float]
+"""A point of a plot with its name in front."""
+
+
+def cloud_chart(
+    x: FloatArray, y: FloatArray, level: float, pair: tuple[str, str], here: Named, others: Sequence[Named],
+    theme: Theme, *, farther: Sequence[Named] = (),
+) -> Figure | None:  # fmt: skip
+    """Two constants of each refit, (R,) each, the region that holds `level` of them, and the estimate, `here`.
+
+    others: further points, left out where they lie further off than the region is wide; farther: those that are shown
+    wherever they lie. None where the refits do not differ in the constants.
+    """
     if any(float(np.ptp(v)) < 1e-6 * float(v.max()) + 1e-9 or float(v.max()) > FARTHEST for v in (x, y)):
         return None
-    outline = joint_region(x, y, result.level)
+    outline = joint_region(x, y, level)
     some = slice(None, None, -(-len(x) // MOST_REPLICATES))
-    here_x, here_y = (result.constants[name] for name in pair)
     x_span, y_span = ((float(end.min()), float(end.max())) for end in outline.T)
-    near = [row for row in published if _near(row[1], x_span) and _near(row[2], y_span)]
-    x_domain = nice_domain([*x_span, here_x, *(row[1] for row in near)], margin=0.12)
-    y_domain = nice_domain([*y_span, here_y, *(row[2] for row in near)], margin=0.12)
-    points = [(t("your fit"), here_x, here_y), *near]
+    near = [*farther, *(row for row in others if _near(row[1], x_span) and _near(row[2], y_span))]
+    points = [here, *near]
+    x_domain = nice_domain([*x_span, *(row[1] for row in points)], margin=0.12)
+    y_domain = nice_domain([*y_span, *(row[2] for row in points)], margin=0.12)
     return Figure(
         template=_joint_template(theme, *(sign(name) for name in pair)),
         data={
@@ -206,11 +223,11 @@ def _joint_template(theme: Theme, x_name: str, y_name: str) -> AltairChart:
             .mark_line(color=theme.accent, strokeWidth=2.5, clip=True)
             .encode(x, y, order="order:Q"),
             points.mark_point(
-                filled=True, size=1.6 * theme.point_size, opacity=1, stroke=theme.background, strokeWidth=1.5
+                clip=True, filled=True, size=1.6 * theme.point_size, opacity=1, stroke=theme.background, strokeWidth=1.5
             ).encode(
                 color=colour, shape=alt.condition("datum.kind == 'own'", alt.value("circle"), alt.value("diamond"))
             ),
-            *halo_text(points.encode(text="name:N", color=colour), theme, **place),
+            *halo_text(points.encode(text="name:N", color=colour), theme, clip=True, **place),
         ).properties(height=HEIGHT, width="container"),
         theme,
     )

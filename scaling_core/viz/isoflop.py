@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -13,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from scaling_core.arrays import FloatArray
+from scaling_core.errors import FitError
+from scaling_core.fit import interval
 from scaling_core.flops import training_flops
 from scaling_core.language import t
 from scaling_core.laws import Law
-from scaling_core.optimum import Allocation, frontier, isoflop, optimal_for_compute
+from scaling_core.optimum import Allocation, frontier, isoflop, loss_band, optimal_for_compute
 from scaling_core.viz.axes import Domain, axis_values, decades, linear_y, log_domain, log_x, nice_domain, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
@@ -45,10 +48,24 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ghost:
-    """A pinned law, drawn behind the law of the moment: its name and itself."""
+    """A pinned law, drawn behind the law of the moment: its name and itself.
+
+    replicates: refits of resampled runs, (R, p) in the order of its constants, for a band at `level`; None for none.
+    """
 
     name: str
     law: Law
+    replicates: FloatArray | None = field(default=None, compare=False, repr=False)
+    level: float = 0.95
+
+    @property
+    def estimate(self) -> FloatArray:
+        """Its constants as a row of replicates."""
+        return np.array(list(self.law.constants.values()))
+
+    def interval(self, rows: FloatArray, estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The method of its intervals."""
+        return interval(rows, estimate, self.level)
 
 
 def isoflop_chart(
@@ -63,7 +80,8 @@ def isoflop_chart(
     """Loss against N at five budgets, a decade apart with C (FLOP) in the middle; minima joined by the frontier.
 
     Each mark is drawn with the curve of its own budget; for strong ones the height above their minimum is drawn too.
-    Of each ghost the curve at C and its minimum are shown. axes: those of N and of the loss, of an earlier picture;
+    Of each ghost the curve at C and its minimum are shown; around that of the first one with replicates, which may be
+    the law itself, the band of its refits. axes: those of N and of the loss, of an earlier picture;
     they are kept while the optimum at C lies well inside them, so that a picture does not jump.
     """
     budgets = np.array([C * 10.0**k for k in (-2, -1, 0, 1, 2)])
@@ -110,8 +128,9 @@ def isoflop_chart(
                 segments=[line for curve in curves for line in _segments(curve, x_domain, y_domain)],
             ),
             **_ghost_frames(law, ghosts, C, N, y_domain),
+            **_band_frames(ghosts, C, N, y_domain),
         },
-        values={**axis_values("x", x_domain), **axis_values("y", y_domain, log=False)},
+        values={"C": C, **axis_values("x", x_domain), **axis_values("y", y_domain, log=False)},
     )
 
 
@@ -146,6 +165,25 @@ def _ghost_frames(
     }
 
 
+def _band_frames(ghosts: Sequence[Ghost], C: float, N: FloatArray, y_domain: Domain) -> dict[str, pd.DataFrame]:
+    """Between which losses the refits of a ghost put each size at the compute C, cut as its curve is, and its name."""
+    top = y_domain[1] + 0.5 * (y_domain[1] - y_domain[0])
+    band, names = pd.DataFrame(columns=["N", "low", "high"], dtype=float), []
+    fitted = next((ghost for ghost in ghosts if ghost.replicates is not None), None)
+    if fitted is not None and fitted.replicates is not None:
+        with contextlib.suppress(FitError):
+            spread = loss_band(
+                fitted.law.form, fitted.replicates, N, C / (6.0 * N), estimate=fitted.estimate, level=fitted.level,
+                interval=fitted.interval,
+            )  # fmt: skip
+            keep = spread.low < top
+            band = pd.DataFrame({"N": N[keep], "low": spread.low[keep], "high": np.minimum(spread.high[keep], top)})
+    if fitted is not None and len(band):
+        end = _right_end(band.rename(columns={"high": "loss"}), y_domain)
+        names = [{"N": end["N"], "loss": end["loss"], "text": t("{level:.0f}% interval", level=100 * fitted.level)}]
+    return {"band": band, "band_name": pd.DataFrame(names, columns=["N", "loss", "text"])}
+
+
 def _held(N: float) -> float:
     """A size that an axis can show, whatever the constants."""
     return min(max(N, 1.0), 1e24)
@@ -161,6 +199,7 @@ def _segments(curve: pd.DataFrame, x_domain: Domain, y_domain: Domain) -> list[t
     return [(*a, *b) for a, b in pairwise(pixels)]
 
 
+BAND_OPACITY = 0.22
 _STROKES = {"o": 1.5, "2": 4.5}
 """Pixels of a mark's own curve and of the budget's; the others are thin."""
 
@@ -219,8 +258,12 @@ def _isoflop_template(theme: Theme) -> AltairChart:
     )
     ghost_minima = alt.Chart(alt.NamedData("ghost_minima")).encode(x, y)
     name = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align"), "color": theme.accent_2}
+    low = linear_y("low", loss_title(), "y", "loss")
+    band = alt.Chart(alt.NamedData("band")).mark_area(clip=True, color=theme.accent, opacity=BAND_OPACITY)
+    band_name = alt.Chart(alt.NamedData("band_name")).encode(x, y, text="text:N")
     return themed(
         alt.layer(
+            band.encode(x, low, y2="high:Q"),
             ghosts,
             ghost_minima.mark_point(clip=True, size=theme.point_size, color=theme.muted, strokeWidth=2.5, opacity=1),
             *halo_text(ghost_minima.encode(text="name:N"), theme, baseline="top", dy=9, color=theme.muted, clip=True),
@@ -228,6 +271,7 @@ def _isoflop_template(theme: Theme) -> AltairChart:
             family,
             minima.mark_point(clip=True, filled=True, size=theme.point_size, color=theme.accent, opacity=1),
             *halo_text(names, theme, align="right", dx=-9, dy=datum("dy"), font=POWER_FONT),
+            *halo_text(band_name, theme, align="right", dx=-15, dy=21, color=theme.accent),
             steps.mark_rule(**flat).encode(x, linear_y("loss2", loss_title(), "y", "loss"), x2="N2:Q"),
             steps.mark_rule(clip=True, color=theme.accent_2, strokeWidth=2.5).encode(x, y, y2="loss2:Q"),
             marks.mark_point(

@@ -1,11 +1,10 @@
-"""Well-known models on the plane of N and D, and the verdict of every law on every one of them."""
+"""Well-known models on the plane of N and D, with the frontier of every law."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -15,17 +14,17 @@ from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
 from scaling_core.language import t
 from scaling_core.laws import Law
-from scaling_core.optimum import Verdict, frontier
+from scaling_core.optimum import frontier
 from scaling_core.viz.axes import Domain, log_x, log_y, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, spread, text_width, to_pixels
-from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, diverging, readable_on, themed
+from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 N_DOMAIN: Domain = (2e9, 4e12)
 D_DOMAIN: Domain = (3e10, 4e13)
 HEIGHT = 560
-_WIDTH, _PLOT = 630.0, 400.0
+WIDTH, PLOT = 630.0, 400.0
 """Pixels of the plot without its axes and names on a page 1280 wide."""
 _BUDGETS = (1e22, 1e23, 1e24, 1e25, 1e26)
 
@@ -109,8 +108,7 @@ def nd_plane(marks: Sequence[Mark], lines: Sequence[Line], theme: Theme) -> Figu
 
     Every line is named at the edge where it leaves the plot; models are named beside their points.
     """
-    twenty = np.geomspace(*N_DOMAIN, 2)
-    every = [*lines, Line(name=t("20 tokens per parameter"), N=twenty, D=20 * twenty, published=False)]
+    every = [*lines, twenty_line()]
     kinds = ["published" if line.published else "law" for line in lines] + ["twenty"]
     drawn = [
         pd.DataFrame(
@@ -131,7 +129,7 @@ def nd_plane(marks: Sequence[Mark], lines: Sequence[Line], theme: Theme) -> Figu
         ignore_index=True,
     )
     written = pd.DataFrame([_budget_name(C) for C in _BUDGETS], columns=["N", "D", "text"])
-    points = [to_pixels(m.N, m.D, N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT) for m in marks]
+    points = [to_pixels(m.N, m.D, N_DOMAIN, D_DOMAIN, WIDTH, PLOT) for m in marks]
     order = sorted(range(len(marks)), key=lambda i: not marks[i].strong)
     return Figure(
         template=_plane_template(theme),
@@ -148,15 +146,26 @@ def nd_plane(marks: Sequence[Mark], lines: Sequence[Line], theme: Theme) -> Figu
                     "D": [marks[i].D for i in order],
                     "kind": ["strong" if marks[i].strong else "plain" for i in order],
                 },
-                width=_WIDTH,
-                height=_PLOT,
-                size=theme.mark_size,
+                width=WIDTH,
+                height=PLOT,
+                size=theme.mark_size / _larger(theme),
                 segments=[piece for line in every for piece in _pieces(line)],
                 obstacles=[_name_box(row, theme) for row in written.itertuples(index=False)],
             ).iloc[::-1],
         },
         values={},
     )
+
+
+def _larger(theme: Theme) -> float:
+    """How much larger all is than on a page 1280 wide, where names have room for 19 pixels of type."""
+    return max(1.0, theme.mark_size / 19)
+
+
+def twenty_line() -> Line:
+    """Twenty tokens to a parameter."""
+    N = np.geomspace(*N_DOMAIN, 2)
+    return Line(name=t("20 tokens per parameter"), N=N, D=20 * N)
 
 
 def _inside(N: FloatArray, D: FloatArray) -> FloatArray:
@@ -180,13 +189,13 @@ def _edge_names(lines: Sequence[Line], theme: Theme) -> pd.DataFrame:
     ends = [(line, end) for line in lines if (end := _exit(line.N, line.D)) is not None]
     right = [(line, end) for line, end in ends if end[0] == N_DOMAIN[1]]
     top = sorted(((line, end) for line, end in ends if end[0] < N_DOMAIN[1]), key=lambda pair: pair[1][0])
-    levels = [to_pixels(*end, N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT)[1] for _, end in right]
-    for (line, end), level, moved in zip(right, levels, spread(levels, gap=20, low=8, high=_PLOT - 8), strict=True):
+    levels = [to_pixels(*end, N_DOMAIN, D_DOMAIN, WIDTH, PLOT)[1] for _, end in right]
+    for (line, end), level, moved in zip(right, levels, spread(levels, gap=20, low=8, high=PLOT - 8), strict=True):
         rows.append((*end, line.name, line.colour(theme), 8.0, moved - level, "left"))
     edges: list[float] = []
     for line, end in top:
-        x = to_pixels(*end, N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT)[0]
-        half = text_width(line.name, theme.label_size) / 2
+        x = to_pixels(*end, N_DOMAIN, D_DOMAIN, WIDTH, PLOT)[0]
+        half = text_width(line.name, theme.label_size / _larger(theme)) / 2
         tier = next((k for k, edge in enumerate(edges) if edge < x - half), len(edges))
         edges[tier : tier + 1] = [x + half + 6]
         rows.append((*end, line.name, line.colour(theme), 0.0, -12.0 - 20 * tier, "center"))
@@ -200,8 +209,8 @@ def _budget_name(C: float) -> tuple[float, float, str]:
 
 
 def _name_box(row: tuple[float, float, str], theme: Theme) -> Box:
-    x, y = to_pixels(row[0], row[1], N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT)
-    wide = text_width(row[2], theme.mark_size) / 2
+    x, y = to_pixels(row[0], row[1], N_DOMAIN, D_DOMAIN, WIDTH, PLOT)
+    wide = text_width(row[2], theme.mark_size / _larger(theme)) / 2
     return x - wide, y - 10, x + wide, y + 10
 
 
@@ -210,8 +219,8 @@ def _pieces(line: Line) -> list[tuple[float, float, float, float]]:
     if len(inside) < 2:
         return []
     a, b = inside[0], inside[-1]
-    first = to_pixels(float(line.N[a]), float(line.D[a]), N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT)
-    last = to_pixels(float(line.N[b]), float(line.D[b]), N_DOMAIN, D_DOMAIN, _WIDTH, _PLOT)
+    first = to_pixels(float(line.N[a]), float(line.D[a]), N_DOMAIN, D_DOMAIN, WIDTH, PLOT)
+    last = to_pixels(float(line.N[b]), float(line.D[b]), N_DOMAIN, D_DOMAIN, WIDTH, PLOT)
     return [(*first, *last)]
 
 
@@ -232,7 +241,9 @@ def _plane_template(theme: Theme) -> AltairChart:
         .mark_line(clip=True)
         .encode(x, y, detail="line:N", color=colour, strokeDash=dash, size=alt.Size("width:Q", scale=None, legend=None))
     )
-    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
+    large = _larger(theme)
+    moved = {way: alt.ExprRef(expr=f"{large:g} * datum.{way}") for way in ("dx", "dy")}
+    place = {**moved, "align": datum("align")}
     names = (
         alt.Chart(alt.NamedData("line_names"))
         .mark_text(fontSize=theme.label_size, fontWeight=600, **place)
@@ -256,92 +267,6 @@ def _plane_template(theme: Theme) -> AltairChart:
             *halo_text(marks.encode(text="name:N", color=fill), theme, **place),
         )
         .resolve_scale(color="independent")
-        .properties(height=HEIGHT, width="container", padding={"left": 5, "top": 44, "right": 5, "bottom": 5})
-    )
-    return themed(chart, theme)
-
-
-def verdict_grid(rows: Sequence[tuple[str, Sequence[Verdict]]], columns: Sequence[str], theme: Theme) -> Figure:
-    """The verdict of every law (columns) on every model (rows): the share of its compute left on the table.
-
-    Orange: too large for its data; blue: too small for its compute; stronger the more was left. The text says so too,
-    without its "too" where there are many columns.
-    """
-    cells = []
-    for name, verdicts in rows:
-        for column, verdict in zip(columns, verdicts, strict=True):
-            share = verdict.compute_left / verdict.C
-            near = verdict.status == "near-optimal"
-            side = -1.0 if verdict.optimum.N < verdict.N else 1.0
-            fill = diverging(0.0 if near else side * (0.2 + 0.8 * share), theme)
-            left = ">99%" if share > 0.995 else f"{100 * share:.0f}%"
-            cells.append(
-                {
-                    "row": name,
-                    "column": column,
-                    "fill": fill,
-                    "ink": readable_on(fill, theme),
-                    "text": t("near") if near else _verdict(large=side < 0, left=left, short=len(columns) > 6),
-                }
-            )
-    return Figure(
-        template=_grid_template(theme, len(rows)),
-        data={"cells": pd.DataFrame(cells)},
-        values={"rows": [name for name, _ in rows], "columns": list(columns)},
-    )
-
-
-def _verdict(*, large: bool, left: str, short: bool) -> str:
-    """On which side of the optimum a model is, and the share of its compute that it left."""
-    if short:
-        return t("large {left}", left=left) if large else t("small {left}", left=left)
-    return t("too large {left}", left=left) if large else t("too small {left}", left=left)
-
-
-_HEADER_LINE = 18
-"""Pixels of a line of a column's name, which has two: the upper one is empty for a name of one word."""
-
-
-@template
-def _grid_template(theme: Theme, count: int) -> AltairChart:
-    label: dict[str, Any] = {
-        "labelColor": theme.ink,
-        "labelFontWeight": 600,
-        "labelLimit": 220,
-        "domain": False,
-        "ticks": False,
-    }
-    base = alt.Chart(alt.NamedData("cells")).encode(
-        alt.X(
-            "column:N",
-            sort=None,
-            scale=alt.Scale(domain=alt.ExprRef(expr="columns"), paddingInner=0.04, paddingOuter=0),
-            axis=alt.Axis(
-                title=None,
-                orient="top",
-                labelAngle=0,
-                labelExpr="split((indexof(datum.label, ' ') < 0 ? ' ' : '') + datum.label, ' ')",
-                labelPadding=_HEADER_LINE + 4,
-                labelLineHeight=_HEADER_LINE,
-                grid=False,
-                **label,
-            ),
-        ),
-        alt.Y(
-            "row:N",
-            sort=None,
-            scale=alt.Scale(domain=alt.ExprRef(expr="rows"), paddingInner=0.08, paddingOuter=0),
-            axis=alt.Axis(title=None, grid=False, **label),
-        ),
-    )
-    chart: AltairChart = (
-        alt.layer(
-            base.mark_rect(cornerRadius=3).encode(color=alt.Color("fill:N", scale=None, legend=None)),
-            base.mark_text(fontSize=theme.mark_size, fontWeight=500).encode(
-                text="text:N", color=alt.Color("ink:N", scale=None, legend=None)
-            ),
-        )
-        .resolve_scale(color="independent")
-        .properties(height=34 * count, width="container")
+        .properties(height=HEIGHT, width="container", padding={"left": 5, "top": 44 * large, "right": 5, "bottom": 5})
     )
     return themed(chart, theme)

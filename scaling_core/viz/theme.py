@@ -7,7 +7,7 @@ least 3 to 1 with the background, so that they stay apart for readers with any c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -109,6 +109,24 @@ def dark() -> Theme:
 def theme_of(mode: str | None) -> Theme:
     """`dark()` for "dark"; `light()` for anything else, which is what an unknown viewer gets."""
     return dark() if mode == "dark" else light()
+
+
+STAGES = (1.0, 1.25, 1.5, 2.0)
+"""How much larger type and lines are in the presenter view than on its smallest window, one of 720 pixels' height."""
+
+
+@cache
+def enlarged(theme: Theme, stage: float = STAGES[0]) -> Theme:
+    """The same colours with type and lines for the last row of a room, before a window of `stage` times 720 pixels."""
+    return replace(
+        theme,
+        label_size=round(19 * stage),
+        title_size=round(20 * stage),
+        mark_size=round(19 * stage),
+        line_width=4.5 * stage,
+        thin_width=2.2 * stage,
+        point_size=190.0 * stage * stage,
+    )
 
 
 def mix(first: str, second: str, share: float) -> str:

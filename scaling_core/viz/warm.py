@@ -7,43 +7,64 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
 from scaling_core.catalog import models
 from scaling_core.language import LANGUAGES, speaking
-from scaling_core.viz import beyond, demo, fit, fit_detail, fit_path, isoflop, laws, surface, talk, wall
+from scaling_core.viz import (
+    beyond,
+    demo,
+    fit,
+    fit_detail,
+    fit_path,
+    isoflop,
+    laws,
+    surface,
+    talk,
+    uncertainty,
+    verdicts,
+    wall,
+)
 from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
 from scaling_core.viz.theme import dark, light
 
 log = logging.getLogger("scaling_lab.warm")
+State = Literal["cold", "warming", "warm", "failed"]
 _once = threading.Lock()
-_begun = False
+_state: State = "cold"
+
+
+def state() -> State:
+    """How far it is: not begun, under way, done, or ended by an error that stands in the log."""
+    return _state
 
 
 def warm_up() -> None:
     """Start the figure converter and make the charts' templates in each theme and language, in a thread; once only."""
-    global _begun
+    global _state
     with _once:
-        if _begun:
+        if _state != "cold":
             return
-        _begun = True
+        _state = "warming"
     threading.Thread(target=_everything, name="warm-up", daemon=True).start()
 
 
 def _everything() -> None:
     """One template after the other, with pauses in which the page comes first."""
+    global _state
     templates: list[tuple[Callable[..., Spec], tuple[Any, ...]]] = [
         (isoflop._isoflop_template, ()),
+        (uncertainty._optimum_template, ()),
         (laws._terms_template, (2,)),
         (surface._surface_template, ()),
         (laws._slice_template, ("N",)),
         (laws._slice_template, ("D",)),
         (plane._plane_template, ()),
-        (plane._grid_template, (len(models()),)),
+        (verdicts._grid_template, (len(models()),)),
         *((demo._panel_template, (variable, log_loss)) for variable, log_loss, _ in demo.PANELS),
         (demo._optimal_template, ()),
         (beyond._lifetime_template, ()),
@@ -62,5 +83,7 @@ def _everything() -> None:
                     make(theme, *options)
                 time.sleep(0.02)
         to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
+        _state = "warm"
     except Exception:
+        _state = "failed"
         log.exception("warming up failed; charts will be made when they are first shown")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,11 @@ from scaling_core.optimum import (
     optimal_for_params,
     optimal_for_tokens,
 )
+from scaling_core.ui.live_words import STATUSES
+from scaling_core.ui.pins import as_ghost
 from scaling_core.units import format_loss, format_quantity, parse_quantity
 from scaling_core.viz.axes import scientific
+from scaling_core.viz.uncertainty import best_band
 from tests.page_helpers import components, field_errors, knob, law_choice, words
 
 
@@ -211,4 +215,80 @@ def test_a_saved_law_shows_how_far_its_optimum_could_lie_elsewhere(project: Path
     page = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60).run()
     law_choice(page).set_value(saved.id).run()
     assert not page.exception
-    assert "95% interval from the 200 refits saved with this law" in words(page)
+    band = best_band(as_ghost(saved), 3.15e23)
+    low, high = (format_quantity(float(end[0])) for end in (band.N.low, band.N.high))
+    said = f"95% interval from 200 refits of Ours: the best model for 3.15 × 10²³ FLOP has {low} to {high} parameters"
+    assert said in words(page)
+    assert "No band is drawn" not in words(page)
+
+
+def drawn(page: AppTest, kind: str) -> dict[str, Any]:
+    """What the live chart of a kind was given."""
+    (found,) = [data for data in components(page) if data.get("kind") == kind and "spec" in data]
+    return found
+
+
+def test_a_law_with_refits_shows_band_cloud_and_spread(page: AppTest) -> None:
+    law_choice(page).set_value("besiroglu2024").run()
+    assert not page.exception
+    kinds = ["isoflop", "cloud", "optimum", "terms", "slice", "slice"]
+    assert [data["kind"] for data in components(page) if "spec" in data] == kinds
+    assert "95% interval from 500 refits of Besiroglu: the best model for 3.15 × 10²³ FLOP" in words(page)
+    assert len(drawn(page, "isoflop")["args"]["band"]) > 50
+    assert len(drawn(page, "cloud")["args"]["cloud"]) == 500
+    assert "they spread as far as the paper's standard errors say" in words(page)
+
+
+def test_band_and_cloud_stay_with_the_published_law_when_a_constant_is_moved(page: AppTest) -> None:
+    law_choice(page).set_value("besiroglu2024").run()
+    before = {kind: drawn(page, kind)["args"] for kind in ("isoflop", "cloud", "optimum")}
+    knob(page, "alpha").set(0.36)
+    assert law_choice(page).value == "own"
+    after = {kind: drawn(page, kind)["args"] for kind in before}
+    at = {row["N"]: row for row in before["isoflop"]["band"]}
+    common = [row for row in after["isoflop"]["band"] if row["N"] in at]
+    assert common == [at[row["N"]] for row in common]
+    assert len(common) > 20
+    for name in ("cloud", "region"):
+        assert after["cloud"][name] == before["cloud"][name]
+    for name in ("interval", "bars", "base"):
+        same = [{k: v for k, v in row.items() if k not in ("dx", "align")} for row in rows_of(after["optimum"][name])]
+        assert same == [
+            {k: v for k, v in row.items() if k not in ("dx", "align")} for row in rows_of(before["optimum"][name])
+        ]
+    assert drawn(page, "cloud")["values"]["alpha"] == 0.36
+    assert "refits of Besiroglu" in words(page)
+
+
+def rows_of(found: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return found if isinstance(found, list) else [found]
+
+
+@pytest.mark.parametrize(
+    ("id", "printed"), [("hoffmann2022", True), ("kaplan2020-joint", False), ("talk-slides", False)]
+)
+def test_a_law_without_refits_gets_a_sentence_and_no_picture(page: AppTest, id: str, printed: bool) -> None:
+    law_choice(page).set_value(id).run()
+    text = words(page)
+    assert f"No band is drawn: of {preset(id).short_name} neither refits nor standard errors are known here." in text
+    assert ("an interval of the exponent a alone, 0.454 to 0.455" in text) == printed
+    assert "Choose Besiroglu 2024, replication to see one." in text
+    assert drawn(page, "isoflop")["args"]["band"] == []
+    assert not [data for data in components(page) if data.get("kind") in ("cloud", "optimum")]
+
+
+def test_refits_that_have_no_optimum_are_a_sentence(project: Path, lab_home: Path) -> None:
+    law = ChinchillaLaw(E=1.7, A=400.0, B=420.0, alpha=0.33, beta=0.29)
+    flat = np.tile(np.array([1.7, 400.0, 420.0, 0.0, 0.0]), (20, 1))
+    saved = save_law("Flat", law, source="a test", replicates=flat)
+    page = AppTest.from_file(str(project / "pages" / "calculator.py"), default_timeout=60).run()
+    law_choice(page).set_value(saved.id).run()
+    assert not page.exception
+    assert "None of 20 sets of constants has a compute optimum" in words(page)
+
+
+def test_the_table_of_the_two_models_follows_the_law(page: AppTest) -> None:
+    law_choice(page).set_value("besiroglu2024").run()
+    (said,) = [data["said"] for data in components(page) if data.get("kind") == "verdicts"]
+    assert [row[0].removesuffix(" *") for row in said["rows"]] == ["GPT-3", "Chinchilla"]
+    assert [STATUSES[kind] for kind in said["kinds"]] == ["under-trained", "near-optimal"]

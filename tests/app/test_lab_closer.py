@@ -20,6 +20,7 @@ from scaling_core.runs.rows import CurveRow
 from scaling_core.runs.store import Store
 from scaling_core.ui import lab_data
 from scaling_core.ui.lab_closer import CHOICE
+from tests.app.exports import KINDS, buttons, offered, open_menus
 from tests.app.test_lab import labels, opened, specs, text
 from tests.lab_helpers import LAW, calibration, prediction, register
 from tests.page_helpers import words
@@ -89,9 +90,13 @@ def looking(plan: Plan, view: str) -> AppTest:
     return app
 
 
-def files(app: AppTest) -> int:
-    """How many pictures offer themselves as files."""
-    return sum(button.proto.label == "Figure as PNG" for button in app.get("download_button"))
+def files(app: AppTest) -> list[str]:
+    """The pictures below "Look closer" that offer themselves as files, each of every kind once its menu is open."""
+    charts = [chart for chart in offered(app) if chart.startswith("lab.")]
+    open_menus(app, *charts)
+    assert not app.exception
+    assert buttons(app) == [(f"export~{chart}~{kind.lower()}", kind) for chart in charts for kind in KINDS]
+    return charts
 
 
 class TestWhatIsOffered:
@@ -123,7 +128,7 @@ class TestCurves:
         app.session_state["lab.along"] = along
         app.run()
         assert not app.exception
-        assert files(app) == 1
+        assert files(app) == [f"lab.curves-{along}"]
         assert ("Along the frontier of the law the best size grows as C to the" in words(app)) == (along == "compute")
 
 
@@ -140,7 +145,7 @@ class TestCounting:
         head, bare = re.findall(r"(?:grows as C to the|head, give) ([\d.]+)", said)[:2]
         assert float(bare) > float(head), "leaving embeddings out makes the line steeper"
         assert "a steeper line" in said
-        assert files(app) == 2
+        assert files(app) == ["lab.exponents", "lab.best-size"]
 
     def test_switching_the_count_redraws(self, lab_home: Path) -> None:
         app = looking(trained(lab_home, ladder()), "counting")
@@ -171,7 +176,7 @@ class TestTheRest:
         said = words(app)
         assert f"{6.0 * plan.runs[0].params * 4e4 / 1e9:.3g} GFLOP/s" in said
         assert "300 MB" in said
-        assert files(app) == 2
+        assert files(app) == ["lab.speed-tokens_per_second", "lab.memory"]
 
     def test_settings_of_each_run(self, lab_home: Path) -> None:
         plan = trained(lab_home, ladder())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from scaling_core.catalog import model, models, preset, presets
 from scaling_core.optimum import judge
-from tests.page_helpers import blocks, knob, law_choice, words
+from tests.page_helpers import components, knob, law_choice, words
 
 
 @pytest.fixture
@@ -22,11 +20,17 @@ def page(project: Path) -> AppTest:
     return app
 
 
+def table(page: AppTest) -> list[list[str]]:
+    """The rows of the table of models, cell by cell."""
+    (said,) = [data["said"] for data in components(page) if data.get("kind") == "verdicts"]
+    assert len(said["rows"]) == len(said["kinds"])
+    rows: list[list[str]] = said["rows"]
+    assert {len(row) for row in rows} == {len(said["head"])}
+    return rows
+
+
 def test_every_model_with_known_tokens_has_a_row(page: AppTest) -> None:
-    table = next(block for block in blocks(page) if "<table" in block)
-    assert table.count("<tr>") == 1 + len(models())
-    for known in models():
-        assert f"<td>{known.name}</td>" in table or f"<td>{known.name} *</td>" in table
+    assert [row[0].removesuffix(" *") for row in table(page)] == [known.name for known in models()]
 
 
 def test_models_without_published_tokens_are_named(page: AppTest) -> None:
@@ -50,17 +54,14 @@ def test_the_table_follows_the_law(page: AppTest) -> None:
         assert not page.exception
         assert not page.error
         status = judge(preset(id).joint, gpt3.N, gpt3.tokens).status
-        cells = re.search(r"<td>GPT-3(?: \*)?</td>.*?</tr>", " ".join(blocks(page)))
-        assert cells is not None
-        assert status in cells[0]
+        (row,) = [row for row in table(page) if row[0].removesuffix(" *") == "GPT-3"]
+        assert row[-1] == status
 
 
 def test_models_outside_the_runs_of_a_law_are_marked(page: AppTest) -> None:
     """Hoffmann's runs go to 16B parameters and 500B tokens: PaLM lies 33.75 times beyond; the notes state no range."""
     law_choice(page).set_value("hoffmann2022").run()
-    rows = " ".join(blocks(page))
-    assert "<td>PaLM 540B *</td>" in rows
-    assert "<td>GPT-3 *</td>" in rows
+    assert {"PaLM 540B *", "GPT-3 *"} <= {row[0] for row in table(page)}
     assert "PaLM 540B lies farthest out, by a factor of 34" in words(page)
     law_choice(page).set_value("study-notes").run()
     assert "lies farthest out" not in words(page)
@@ -75,6 +76,18 @@ def test_own_constants_have_a_line_of_their_own(page: AppTest) -> None:
     knob(page, "beta").set(0.33)
     assert not page.exception
     assert not page.error
-    spec = json.loads(page.get("vega_lite_chart")[0].proto.spec)
-    assert spec["layer"]
+    (plane,) = [data for data in components(page) if data.get("kind") == "plane"]
+    strong = [row for row in plane["args"]["kept"]["lines"] if row["width"] > 4]
+    assert {row["line"] for row in strong} == {"my constants"}
+    assert plane["args"]["rest"]["beta"] == 0.33
     assert "Your own constants" in words(page)
+
+
+def test_what_follows_the_hand_gets_the_constants_of_the_picker(page: AppTest) -> None:
+    """Plane and table hear the channel of the sliders, and hold the law as they move from it."""
+    law_choice(page).set_value("besiroglu2024").run()
+    followers = [data for data in components(page) if data.get("kind") in ("plane", "verdicts")]
+    assert [data["channel"] for data in followers] == ["law", "law"]
+    for data in followers:
+        assert data["values"] == preset("besiroglu2024").joint.constants
+        assert set(data["law"]) >= {"loss", "core"}

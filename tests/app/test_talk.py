@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from scaling_core.language import speaking
 from scaling_core.talk import claims, counts, select
 from scaling_core.ui.talk import HIGHLIGHTS, claims_csv, formula, topics
+from tests.app.exports import KINDS, offered, open_menus
 from tests.page_helpers import blocks, words
 
 
@@ -87,8 +88,11 @@ def test_nothing_left_is_said_in_a_sentence(page: AppTest) -> None:
 
 def test_the_chart_and_the_files_are_there(page: AppTest) -> None:
     assert len(page.get("vega_lite_chart")) == 1
-    names = [button.proto.label for button in page.get("download_button")]
-    assert names == ["Figure as PNG", "Figure as SVG", "talk_check.csv"]
+    assert [button.proto.label for button in page.get("download_button")] == ["talk_check.csv"]
+    assert offered(page) == ["ratios"]
+    open_menus(page, "ratios")
+    assert not page.exception
+    assert [button.proto.label for button in page.get("download_button")] == [*KINDS, "talk_check.csv"]
 
 
 def test_the_csv_holds_what_the_command_prints() -> None:

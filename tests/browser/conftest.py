@@ -55,12 +55,14 @@ class AppServer:
     """A Streamlit server of this app with a lab of its own; `kill` and `start` may follow one another.
 
     home: its SCALING_LAB_HOME. port: the same before and after a restart, so that a page's address stays good.
+    script: what Streamlit runs.
     """
 
     home: Path
     log: Path
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    script: str = "streamlit_app.py"
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +82,7 @@ class AppServer:
         options = ("--server.port", str(self.port), "--server.headless", "true")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
+                [sys.executable, "-m", "streamlit", "run", self.script, *options],
                 cwd=ROOT,
                 env={**os.environ, "SCALING_LAB_HOME": str(self.home), **self.environment},
                 stdin=subprocess.DEVNULL,

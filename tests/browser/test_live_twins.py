@@ -10,18 +10,23 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scaling_core.catalog import model
-from scaling_core.laws import Law
+from scaling_core.catalog import model, models, preset, presets
+from scaling_core.laws import ChinchillaLaw, Law
 from scaling_core.library import all_laws
 from scaling_core.optimum import NEAR_OPTIMAL, judge, optimal_for_compute
 from scaling_core.optimum.browser import browser_law
-from scaling_core.ui.words import ratio
+from scaling_core.ui.live_words import STATUSES
+from scaling_core.ui.pins import as_ghost
+from scaling_core.ui.words import ratio, verdict_cells, verdict_head
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 from scaling_core.viz.isoflop import Ghost, Mark, isoflop_chart
 from scaling_core.viz.laws import slice_chart, terms_chart
 from scaling_core.viz.live import isoflop_args, script, slice_args, terms_args
-from scaling_core.viz.theme import light
+from scaling_core.viz.models import compared, frontiers, nd_plane
+from scaling_core.viz.plane import plane_args
+from scaling_core.viz.theme import Theme, dark, enlarged, light
+from scaling_core.viz.uncertainty import cloud_args, constants_chart, optimum_args, optimum_chart
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +98,8 @@ def test_numbers_read_alike(lab: Page) -> None:
     rng = np.random.default_rng(5)
     numbers = [float(x) for x in 10 ** rng.uniform(-5, 26, 3000)]
     numbers += [1e3, 999.96e6, 1e9, 1e12, 999.5, 99.95, 100.0, 1e15, 0.001, 12345.0, 1.0, 2.5e11, 55.0, 1e6, 9.995e5]
-    losses = [float(x) for x in rng.uniform(0.2, 9, 500)]
+    losses = [float(x) for x in (*rng.uniform(0.2, 9, 500), *10 ** rng.uniform(0.9, 9, 500))]
+    losses += [9.9994, 9.9996, 10.0, 10.002, 9999.4, 9999.6, 1e4, 12346.0, 1e12, math.inf, math.nan]
     found = lab.evaluate(
         """([numbers, losses]) => [numbers.map((x) => lab.quantity(x)), numbers.map((x) => lab.scientific(x)),
             losses.map(lab.lossText), numbers.map(lab.ratioText)]""",
@@ -153,3 +159,87 @@ def test_the_rows_of_slices_and_terms(lab: Page, id: str) -> None:
     pairs = [("here", law.terms(n, d)), ("best", law.terms(best.N, best.D))]
     figure = terms_chart([(name, {k: float(v) for k, v in t.items()}) for name, t in pairs], light())
     alike(rows(lab, "terms", law, {"N": n, "D": d}, terms_args(figure)), figure.data)
+
+
+FITTED = as_ghost(preset("besiroglu2024"))
+
+
+def moved(**constants: float) -> Law:
+    """The published law with refits, some of its constants moved."""
+    return ChinchillaLaw(**{**FITTED.law.constants, **constants})
+
+
+@pytest.mark.parametrize("law", [FITTED.law, moved(alpha=0.36), moved(E=1.9, beta=0.3)], ids=["rest", "alpha", "beta"])
+def test_the_band_stays_where_it_is_and_goes_with_its_budget(lab: Page, law: Law) -> None:
+    figure = isoflop_chart(law, 3.15e23, MARKS, light(), ghosts=[FITTED])
+    args = isoflop_args(figure, MARKS, [FITTED])
+    assert len(args["band"]) > 20
+    alike(rows(lab, "isoflop", law, {"C": 3.15e23}, args), figure.data)
+    other = rows(lab, "isoflop", moved(alpha=0.4), {"C": 3.15e23}, args)
+    assert len(other["band"]) == len(args["band"])
+    elsewhere = rows(lab, "isoflop", law, {"C": 4e23}, args)
+    assert elsewhere["band"] == elsewhere["band_name"] == []
+
+
+@pytest.mark.parametrize(
+    "law", [FITTED.law, moved(alpha=0.36), moved(alpha=0.31, beta=0.43), moved(A=500.0)], ids=["rest", "a", "ab", "A"]
+)
+def test_the_rows_of_cloud_and_optimum(lab: Page, law: Law) -> None:
+    cloud, best = (constants_chart(FITTED, law, "mine", light()), optimum_chart(FITTED, law, 3.15e23, "mine", light()))
+    assert cloud is not None
+    alike(rows(lab, "cloud", law, {}, cloud_args(cloud, FITTED, "mine")), cloud.data)
+    alike(rows(lab, "optimum", law, {"C": 3.15e23}, optimum_args(best, 3.15e23, "mine")), best.data)
+
+
+def test_a_point_dragged_from_rest_is_where_python_would_put_it(lab: Page) -> None:
+    """The picture is that of the published law; the constants of the moment are still in the hand."""
+    law, rest = moved(alpha=0.352), FITTED.law
+    cloud, best = constants_chart(FITTED, rest, "mine", light()), optimum_chart(FITTED, rest, 1e24, "mine", light())
+    assert cloud is not None
+    (_, point) = rows(lab, "cloud", law, {}, cloud_args(cloud, FITTED, "mine"))["points"]
+    assert (point["x"], point["y"], point["name"]) == (0.352, rest.constants["beta"], "mine")
+    (_, line) = rows(lab, "optimum", law, {"C": 3e20}, optimum_args(best, 1e24, "mine"))["lines"]
+    assert line["N"] == pytest.approx(optimal_for_compute(law, 1e24).N, rel=1e-12)
+    assert line["text"] == f"mine: {format_quantity(optimal_for_compute(law, 1e24).N)}"
+
+
+PLANE = compared(presets("joint"))
+KNOWN = [Mark(name=m.name, N=m.N, D=m.tokens, strong=m.id == "gpt3") for m in models()]
+
+
+@pytest.mark.parametrize("theme", [light(), enlarged(dark(), 2.0)], ids=["light", "stage"])
+@pytest.mark.parametrize("law", [moved(beta=0.3659), moved(beta=0.33), moved(alpha=0.5), moved(alpha=0.25, beta=0.5)])
+@pytest.mark.parametrize("rest", ["hoffmann2022", "talk-slides", "besiroglu2024-exact"])
+def test_the_lines_of_the_plane(lab: Page, rest: str, law: Law, theme: Theme) -> None:
+    """What is drawn while dragging is what Python draws when it is let go, names and all."""
+    begun = nd_plane(KNOWN, frontiers(PLANE, rest, own=LAWS[rest], own_name="kept"), theme)
+    args = plane_args(begun, PLANE, LAWS[rest], theme)
+    alike(rows(lab, "plane", LAWS[rest], {}, args), begun.data)
+    wanted = nd_plane(KNOWN, frontiers(PLANE, None, own=law), theme)
+    found = rows(lab, "plane", law, {}, args)
+    assert [row["N"] for row in found["marks"]] == wanted.data["marks"].N.to_list()
+    alike({**found, "marks": []}, {**wanted.data, "marks": wanted.data["marks"].head(0)})
+
+
+@pytest.mark.parametrize("id", LAWS)
+def test_the_table_of_the_models(browser: Browser, id: str) -> None:
+    page = browser.new_page()
+    source = script("law", "bus", "rows", "words").replace("export default function (", "function mounted (")
+    words = {
+        "on": "{N} on {D}",
+        "under_one": "under 1%",
+        "status": {status: status for status in ("under-trained", "over-trained", "near-optimal")},
+        "head": verdict_head(),
+    }
+    data = {"words": words, "models": [{"name": m.name, "N": m.N, "D": m.D} for m in KNOWN], "near": NEAR_OPTIMAL}
+    said = page.evaluate(
+        """([source, data, made, c]) => {
+            const lab = new Function(source + "; return { compileLaw, WRITERS };")(), law = lab.compileLaw(made);
+            return lab.WRITERS.verdicts(data, law, law.core(c), c);
+        }""",
+        [source, data, browser_law(LAWS[id]), LAWS[id].constants],
+    )
+    page.close()
+    verdicts = [(m.name, judge(LAWS[id], m.N, m.D)) for m in KNOWN]
+    assert said["rows"] == [verdict_cells(name, verdict) for name, verdict in verdicts]
+    assert [STATUSES[kind] for kind in said["kinds"]] == [verdict.status for _, verdict in verdicts]

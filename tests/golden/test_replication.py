@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from benchmarks.problems import BESIROGLU_FILE, besiroglu_points
+from scaling_core.catalog import preset
 from scaling_core.fit import RunPoints, fit_law
 from scaling_core.fit.objective import huber
 
@@ -60,3 +61,15 @@ def test_bootstrap_spread_agrees_with_the_published_standard_errors(points: RunP
     low, high = result.exponent_intervals["a"]
     assert low < 0.513 < high
     assert high - low == pytest.approx(4 * 0.02, rel=0.25)
+
+
+def test_the_refits_that_come_with_the_law_are_those_of_this_fit(points: RunPoints) -> None:
+    """`data/refits_besiroglu2024.csv` is 500 refits with seed 0, to the digits that are kept."""
+    made = fit_law(points, bootstrap=500, seed=0)
+    for id in ("besiroglu2024", "besiroglu2024-exact"):
+        kept = preset(id)
+        assert list(kept.law.constants) == list(made.constants)
+        assert kept.replicates is not None
+        assert made.replicates is not None
+        assert kept.level == made.level == 0.95
+        np.testing.assert_allclose(kept.replicates, made.replicates, rtol=1e-5)

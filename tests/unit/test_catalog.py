@@ -48,7 +48,7 @@ def test_every_preset_says_where_it_is_from() -> None:
         assert preset.secondary == preset.id.startswith("kaplan2020")
         assert preset.convention == ("non-embedding" if preset.id.startswith("kaplan2020") else "total")
         assert not preset.saved
-        assert preset.replicates is None
+        assert (preset.replicates is not None) == preset.id.startswith("besiroglu2024")
 
 
 def test_every_preset_has_a_range_or_says_why_not() -> None:

@@ -52,9 +52,24 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "lab.surroundings",
         ),
     ),
-    ("store", ("runs", "library", "ticks")),
+    ("store", ("runs", "library", "ticks", "story")),
     ("pictures", ("viz",)),
-    ("commands", ("output", "commands", "lab.report", "lab.options", "lab.commands", "doctor", "cli", "__main__")),
+    (
+        "commands",
+        (
+            "output",
+            "commands",
+            "lab.report",
+            "lab.options",
+            "lab.commands",
+            "doctor",
+            "examination",
+            "preflight",
+            "preflight_browser",
+            "cli",
+            "__main__",
+        ),
+    ),
     ("widgets", ("ui",)),
     ("pages", ("pages",)),
     ("app", ("streamlit_app",)),
@@ -86,10 +101,11 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "streamlit": ("ui", "pages", "streamlit_app"),
     "altair": ("viz", "ui", "pages"),
     "vl_convert": ("viz",),
+    "pptx": ("viz.deck", "viz.powerpoint"),
     "babel": ("language",),
     "pandas": ("viz", "ui", "pages"),
     "scipy": ("fit", "optimum", "demo", "curves"),
-    "psutil": ("runs", "doctor", "lab.commands", "lab.surroundings", *CHILD),
+    "psutil": ("runs", "doctor", "preflight", "lab.commands", "lab.surroundings", *CHILD),
     "safetensors": ("lab.tensors",),
     "tokenizers": ("lab.tokens",),
     "datasets": ("lab.hub_child",),
@@ -237,7 +253,9 @@ def test_requirements_are_the_packages_in_use(project: Path) -> None:
     lines = (project / "requirements.txt").read_text(encoding="utf-8").splitlines()
     named = {line.split(";")[0].split(">")[0].split("=")[0].strip() for line in lines if line and line[0] != "#"}
     used = {target.split(".")[0] for name in modules() for _, target in imported(name)} & set(PACKAGES)
-    assert {name.removesuffix("-python").replace("-", "_") for name in named} == used - set(OPTIONAL)
+    assert {name.removesuffix("-python").removeprefix("python-").replace("-", "_") for name in named} == used - set(
+        OPTIONAL
+    )
     tools = (project / "requirements-test.txt").read_text(encoding="utf-8").splitlines()
     assert set(OPTIONAL) <= used & {line.split(">")[0] for line in tools}
 

@@ -9,8 +9,24 @@ import pytest
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError, InputError
-from scaling_core.laws import ChinchillaLaw, GadreLaw, KaplanJointLaw, Law, MuennighoffLaw, law_from_constants
-from scaling_core.optimum import Spread, exponent_band, exponents, optimal_for_compute, optimum_band
+from scaling_core.laws import (
+    ChinchillaLaw,
+    GadreLaw,
+    KaplanJointLaw,
+    Law,
+    MuennighoffLaw,
+    PowerLaw,
+    law_from_constants,
+)
+from scaling_core.optimum import (
+    Spread,
+    best_sizes,
+    exponent_band,
+    exponents,
+    loss_band,
+    optimal_for_compute,
+    optimum_band,
+)
 
 LAWS: dict[str, Law] = {
     "chinchilla": ChinchillaLaw(E=1.8, A=480.0, B=2085.0, alpha=0.348, beta=0.366),
@@ -62,6 +78,45 @@ def test_one_replicate_is_the_law_itself(form: str) -> None:
         assert band.D.high[k] == pytest.approx(best.D, rel=1e-12)
         assert band.tokens_per_param.median[k] == pytest.approx(best.tokens_per_param, rel=1e-12)
         assert band.loss.median[k] == pytest.approx(best.loss, rel=1e-12)
+
+
+@EVERY
+def test_the_band_of_the_loss_is_the_percentiles_of_every_replicates_loss(form: str) -> None:
+    names, rows = list(LAWS[form].constants), replicates(LAWS[form], 300)
+    N = np.geomspace(1e8, 1e13, 40)
+    D = 3e23 / (6 * N)
+    spread = loss_band(form, rows, N, D, level=0.8)
+    every = []
+    for row in rows:
+        law = law_from_constants(form, dict(zip(names, row.tolist(), strict=True)))
+        assert not isinstance(law, PowerLaw)
+        every.append([float(law.loss(n, d)) for n, d in zip(N, D, strict=True)])
+    for end, share in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
+        expected = np.exp(np.quantile(np.log(every), share, axis=0))
+        assert getattr(spread, end) == pytest.approx(expected, rel=1e-10), end
+
+
+def test_a_replicate_that_gives_no_loss_is_left_out_of_its_band() -> None:
+    law = LAWS["muennighoff"]
+    good = replicates(law, 50)
+    bad = good[:1].copy()
+    bad[0, 3] = 1e-4
+    N, D = np.array([1e9, 1e10]), np.array([1e11, 1e11])
+    one, two = (loss_band("muennighoff", rows, N, D) for rows in (good, np.concatenate([good, bad])))
+    assert one.low == pytest.approx(two.low, rel=1e-14)
+    with pytest.raises(FitError):
+        loss_band("muennighoff", bad, N, D)
+
+
+def test_best_sizes_are_those_of_the_replicates_that_have_one() -> None:
+    law = LAWS["chinchilla"]
+    rows = replicates(law, 30)
+    none = np.array([[1.8, 480.0, 2085.0, 0.0, 0.0]])
+    expected = [
+        optimal_for_compute(ChinchillaLaw(**dict(zip(law.constants, row.tolist(), strict=True))), 1e22).N
+        for row in rows
+    ]
+    assert best_sizes("chinchilla", np.concatenate([rows, none]), 1e22) == pytest.approx(expected, rel=1e-12)
 
 
 def test_replicates_without_an_optimum_are_left_out_and_those_at_a_bound_are_extremes() -> None:

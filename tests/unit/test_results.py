@@ -14,6 +14,7 @@ import pytest
 
 from scaling_core.errors import FitError, InputError
 from scaling_core.fit import read_csv
+from scaling_core.language import speaking
 from scaling_core.runs.noise import seed_noise
 from scaling_core.runs.results import Counting, export_csv, fit_runs, plain, points_of, results
 from scaling_core.runs.store import Store
@@ -48,6 +49,18 @@ def test_the_planted_law_comes_back_from_the_fitted_rungs(home: Path) -> None:
     point, run = found["points"][0], PLAN.runs[0]
     assert (point["params"], point["tokens"], point["flops"]) == (run.params, run.tokens, 6.0 * run.params * run.tokens)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_file_of_results_is_english_in_whatever_language_the_law_was_fitted(home: Path) -> None:
+    with Store.open_reader(home) as store:
+        runs = store.runs(SWEEP)
+    english = fit_runs(runs).to_dict()["warnings"]
+    with speaking("zh"):
+        law = fit_runs(runs)
+        chinese = law.to_dict()["warnings"]
+    assert english != chinese
+    with speaking("en"):
+        assert law.to_dict()["warnings"] == english
 
 
 def test_the_prediction_is_that_of_the_largest_held_out_run_and_is_scored(home: Path) -> None:

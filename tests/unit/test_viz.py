@@ -21,9 +21,10 @@ from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Mark, isoflop_chart
 from scaling_core.viz.labels import place, spread, text_width
 from scaling_core.viz.laws import slice_chart, terms_chart
-from scaling_core.viz.models import ALIKE, D_DOMAIN, N_DOMAIN, compared, frontiers, nd_plane, verdict_grid
+from scaling_core.viz.models import ALIKE, D_DOMAIN, N_DOMAIN, compared, frontiers, nd_plane
 from scaling_core.viz.surface import contour, levels, surface_chart
 from scaling_core.viz.theme import Theme, contrast, dark, diverging, light, mix, readable_on, theme_of
+from scaling_core.viz.verdicts import verdict_grid
 
 THEMES = [light(), dark()]
 MARKS = [Mark(name="GPT-3", N=175e9, D=300e9, strong=True), Mark(name="Chinchilla", N=70e9, D=1.4e12)]

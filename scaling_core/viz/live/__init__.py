@@ -71,13 +71,14 @@ def chart_data(figure: Figure, law: Law, *, kind: str, args: Mapping[str, Any]) 
 
 
 def isoflop_args(figure: Figure, marks: Sequence[Mark], ghosts: Sequence[Ghost]) -> dict[str, Any]:
-    """What `rows.js` holds fixed of an isoFLOP figure: its axes, the places of the marks' names, and the ghosts."""
+    """What `rows.js` holds fixed of an isoFLOP figure: axes, places of the marks' names, ghosts and the band."""
     places = figure.data["marks"].to_dict("records")
     held = [
         {"D": mark.D, "strong": mark.strong, **{k: place[k] for k in ("N", "name", "dx", "dy", "align")}}
         for mark, place in zip(marks, places, strict=True)
     ]
-    return {**_domains(figure), "marks": held, "ghosts": ghost_data(ghosts)}
+    band = {name: figure.data[name].to_dict("records") for name in ("band", "band_name")}
+    return {**_domains(figure), "marks": held, "ghosts": ghost_data(ghosts), "C": figure.values["C"], **band}
 
 
 def slice_args(figure: Figure, variable: str) -> dict[str, Any]:

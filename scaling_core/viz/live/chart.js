@@ -27,6 +27,7 @@ export default function ({ data, parentElement }) {
 async function embed(vegaEmbed, here, box, values) {
   const data = here.data, spec = JSON.parse(data.spec);
   spec.datasets = rowsOf(data, values);
+  const rows = { ...spec.datasets };
   const inner = document.createElement("div");
   inner.className = "plot";
   box.append(inner);
@@ -35,6 +36,7 @@ async function embed(vegaEmbed, here, box, values) {
   if (here.spec !== data.spec) return made.finalize(), inner.remove();
   here.view?.finalize();
   here.view = made.view;
+  here.rows = rows;
   for (const child of old) child.remove();
   here.watch?.disconnect();
   here.watch = new ResizeObserver(() => {
@@ -57,8 +59,11 @@ function schedule(here, values) {
     here.frame = 0;
     if (!here.view) return;
     const begun = performance.now();
-    for (const [name, rows] of Object.entries(rowsOf(here.data, here.next)))
+    for (const [name, rows] of Object.entries(rowsOf(here.data, here.next))) {
+      if (here.rows[name] === rows) continue;
       here.view.change(name, here.view.changeset().remove(() => true).insert(rows));
+      here.rows[name] = rows;
+    }
     here.view.run();
     here.drawn += 1;
     (window.scalingLab.frames ??= []).push(performance.now() - begun);

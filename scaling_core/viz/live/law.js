@@ -65,7 +65,10 @@ function quantity(x, digits = 3) {
 }
 
 function lossText(x) {
-  return Number.isFinite(x) ? x.toFixed(3) : "\u2013";
+  if (!Number.isFinite(x)) return "\u2013";
+  if (abs(x) < 9.9995) return x.toFixed(3);
+  const [digits, power] = x.toExponential(3).split("e");
+  return power < 4 ? String(Number(x.toPrecision(4))) : `${Number(digits)}e${power.slice(1).padStart(2, "0")}`;
 }
 
 function signed(x) {

@@ -6,7 +6,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const here = (parentElement.live ??= { knobs: new Map(), made: "" });
   here.data = data;
   here.send = (name, value) => setStateValue("moved", { name, value, turn: Date.now() + Math.random() });
-  const shape = JSON.stringify(data.knobs.map(({ value, wrong, ...fixed }) => fixed));
+  const shape = JSON.stringify(data.knobs.map(({ value, wrong, written, ...fixed }) => fixed));
   if (here.made !== shape) {
     here.made = shape;
     here.knobs.clear();
@@ -40,7 +40,8 @@ function row(here, knob) {
   here.knobs.set(knob.name, { slide, exact, wrong: line.querySelector(".wrong"), value: knob.value });
 
   const to = () => channel(here.data.channel);
-  slide.addEventListener("pointerdown", () => { to().moving = knob.name; });
+  let begun = null;
+  slide.addEventListener("pointerdown", () => { to().moving = knob.name; begun = here.knobs.get(knob.name).value; });
   slide.addEventListener("input", () => { to().moving = knob.name; move(here, knob, valueAt(knob, Number(slide.value))); });
   const settle = () => {
     if (!to().moving) return;
@@ -50,7 +51,7 @@ function row(here, knob) {
     here.send(knob.name, value);
   };
   slide.addEventListener("change", settle);
-  slide.addEventListener("pointerup", () => { if (to().moving && here.knobs.get(knob.name).value === knob.value) to().moving = null; });
+  slide.addEventListener("pointerup", () => { if (to().moving && here.knobs.get(knob.name).value === begun) to().moving = null; });
   slide.addEventListener("pointercancel", settle);
   slide.addEventListener("keydown", (event) => {
     const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];

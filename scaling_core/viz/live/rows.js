@@ -51,6 +51,7 @@ function isoflopRows(law, k, c, args) {
     }),
     marks: args.marks.map(({ strong, D, ...place }, i) => ({ ...place, loss: losses[i] })),
     ...ghostRows(k, c, sizes, y, args),
+    ...bandRows(c, args),
   };
 }
 
@@ -65,6 +66,11 @@ function ghostRows(k, c, sizes, y, args) {
     points.push({ N: best.N, loss: best.loss, name: ghost.name });
   }
   return { ghosts: curves, ghost_minima: points };
+}
+
+// The band belongs to the budget that it was made for.
+function bandRows(c, args) {
+  return abs(c.C / args.C - 1) < 1e-9 ? { band: args.band, band_name: args.band_name } : { band: [], band_name: [] };
 }
 
 // Whether two optima are the same to the eye.
@@ -113,7 +119,85 @@ function termRows(law, k, c, args) {
   };
 }
 
-const ROWS = { isoflop: isoflopRows, slice: sliceRows, terms: termRows };
+// The refits of two constants stay; the constants of the moment are a point among them, where they are others.
+function cloudRows(law, k, c, args) {
+  const here = args.pair.map((name) => c[name]), [x, y] = here, points = [args.base];
+  const [along, up] = [args.x_domain, args.y_domain].map(([low, high], i) => (here[i] - low) / (high - low));
+  if (x !== args.base.x || y !== args.base.y)
+    points.push({ x, y, kind: "other", name: args.own, dx: 0, dy: up < 0.9 ? -17 : 17,
+      align: along < 0.2 ? "left" : along > 0.8 ? "right" : "center" });
+  return { cloud: args.cloud, region: args.region, points };
+}
+
+// The best sizes of the refits stay, at the budget that they were drawn for; that of the moment is a line.
+function optimumRows(law, k, c, args) {
+  const { bars, interval, ends, tokens, base, words, y } = args, [low, high] = args.x_domain;
+  const N = optimum(k, args.C).N, left = log(N / low) < 0.5 * log(high / low), lines = [base];
+  const text = filled(words.line, { name: words.own, value: quantity(N) });
+  if (abs(log(base.N / N)) >= 5e-4)
+    lines.push({ N, at: min(max(N, low), high), y, text, kind: "own", dx: left ? 7 : -7, align: left ? "left" : "right" });
+  return { bars, interval, ends, tokens, lines };
+}
+
+// The models on the plane of N and D: the lines as Python drew them, or with the line of the moment as the strong one.
+function planeRows(law, k, c, args) {
+  const { budgets, budget_names, marks, own, others, twenty } = args;
+  if (Object.keys(args.rest).every((name) => c[name] === args.rest[name])) return { budgets, budget_names, marks, ...args.kept };
+  const [from, to] = [optimum(k, 1e18), optimum(k, 1e30)];
+  const now = { ...own, N: [from.N, to.N], D: [from.D, to.D] }, every = [...others, now, twenty];
+  return {
+    budgets, budget_names, marks,
+    lines: every.flatMap((line) => [0, 1].map((end) => ({ N: line.N[end], D: line.D[end], line: line.name,
+      kind: line.kind, colour: line.colour, width: line === now ? 5 : 2.2 }))),
+    line_names: edgeNames(every, args),
+  };
+}
+
+// Names in the margin, level with where their lines leave at the right, or above where they leave at the top.
+function edgeNames(lines, { x_domain, y_domain, plot: [width, height] }) {
+  const ends = lines.map((line) => ({ line, end: exit(line, x_domain, y_domain) })).filter(({ end }) => end);
+  const right = ends.filter(({ end }) => end[0] === x_domain[1]);
+  const top = ends.filter(({ end }) => end[0] < x_domain[1]).sort((a, b) => a.end[0] - b.end[0]);
+  const row = ({ line, end }, dx, dy, align) =>
+    ({ N: end[0], D: end[1], text: line.name, colour: line.colour, dx, dy, align });
+  const share = (value, [low, high]) => log(value / low) / log(high / low);
+  const levels = right.map(({ end }) => height * (1 - share(end[1], y_domain)));
+  const moved = spread(levels, 20, 8, height - 8), tiers = [];
+  return [
+    ...right.map((one, i) => row(one, 8, moved[i] - levels[i], "left")),
+    ...top.map((one) => {
+      const x = width * share(one.end[0], x_domain), found = tiers.findIndex((edge) => edge < x - one.line.half);
+      const tier = found < 0 ? tiers.length : found;
+      tiers[tier] = x + one.line.half + 6;
+      return row(one, 0, -12 - 20 * tier, "center");
+    }),
+  ];
+}
+
+// Where a rising line leaves the plot, or null where it never enters.
+function exit({ N, D }, [left, right], [bottom, top]) {
+  const slope = log(D[1] / D[0]) / log(N[1] / N[0]), level = D[0] * pow(right / N[0], slope);
+  if (level <= top) return level >= bottom ? [right, level] : null;
+  const along = N[0] * pow(top / D[0], 1 / slope);
+  return along >= left ? [along, top] : null;
+}
+
+// Positions moved as little as needed to be `gap` apart and within [low, high], order kept.
+function spread(positions, gap, low, high) {
+  const order = positions.map((_, i) => i).sort((a, b) => positions[a] - positions[b]);
+  const moved = order.map((i) => min(max(positions[i], low), high)), last = moved.length - 1;
+  for (let i = 1; i <= last; i += 1) moved[i] = max(moved[i], moved[i - 1] + gap);
+  if (last >= 0 && moved[last] > high) {
+    moved[last] = high;
+    for (let i = last - 1; i >= 0; i -= 1) moved[i] = min(moved[i], moved[i + 1] - gap);
+  }
+  const result = [];
+  order.forEach((place, i) => (result[place] = moved[i]));
+  return result;
+}
+
+const ROWS = { isoflop: isoflopRows, slice: sliceRows, terms: termRows, cloud: cloudRows, optimum: optimumRows,
+  plane: planeRows };
 
 const _compiled = new Map();
 

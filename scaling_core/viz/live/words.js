@@ -6,13 +6,19 @@ export default function ({ data, parentElement }) {
   here.root = parentElement.querySelector(".words");
   here.listen ??= (values) => {
     here.next = values;
-    here.frame ||= requestAnimationFrame(() => { here.frame = 0; write(here, computed(here.data, here.next)); });
+    here.frame ||= requestAnimationFrame(() => { here.frame = 0; write(here, now(here)); });
   };
   const to = channel(data.channel);
   to.listeners.add(here.listen);
   if (!to.moving) cancelAnimationFrame(here.frame), (here.frame = 0);
   write(here, to.moving ? computed(data, { ...data.values, ...to.values }) : data.said);
   return () => { to.listeners.delete(here.listen); cancelAnimationFrame(here.frame); };
+}
+
+// At rest, and for the values that Python answered for, what Python said stands there.
+function now({ data, next }) {
+  const answered = Object.entries(data.values).every(([name, value]) => (next[name] ?? value) === value);
+  return answered && !channel(data.channel).moving ? data.said : computed(data, next);
 }
 
 // What Python would say of these values: {question, headline, detail, line}, or {numbers, ghosts}.
@@ -22,7 +28,7 @@ function computed(data, values) {
 }
 
 function write(here, said) {
-  const html = said.numbers ? numbersHtml(said) : answerHtml(said);
+  const html = said.numbers ? numbersHtml(said) : said.rows ? tableHtml(said) : answerHtml(said);
   if (here.html !== html) { here.html = html; here.root.innerHTML = html; }
 }
 
@@ -36,6 +42,17 @@ function numbersHtml({ numbers, ghosts }) {
     `<div class="figure"><div class="label">${colour ? `<span class="swatch" style="background:${escaped(colour)}"></span>` : ""}` +
     `${escaped(label)}</div><div class="value">${escaped(value)}</div></div>`);
   return `<div class="figures">${blocks.join("")}</div>` + ghosts.map((ghost) => `<p class="ghost">${escaped(ghost)}</p>`).join("");
+}
+
+// The verdicts in the order of STATUSES of ui/live_words.py.
+const KINDS = ["under-trained", "over-trained", "near-optimal"];
+
+function tableHtml({ head, rows, kinds }) {
+  const last = head.length - 1, kind = (i) => (i === last ? ' class="word"' : "");
+  const heads = head.map((name, i) => `<th${kind(i)}>${escaped(name)}</th>`).join("");
+  const body = rows.map((cells, row) => "<tr>" + cells.map((cell, i) =>
+    `<td${i === last ? ` class="word ${KINDS[kinds[row]]}"` : ""}>${escaped(cell)}</td>`).join("") + "</tr>");
+  return `<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
 const escaped = (text) => String(text).replace(/[&<>"']/g, (s) => `&#${s.charCodeAt(0)};`);
@@ -83,4 +100,14 @@ function change(data, ghost, k, c, place) {
     D2: quantity(now.D), loss: signed(now.loss - was.loss) });
 }
 
-const WRITERS = { answer: answerSaid, budget: budgetSaid, model: modelSaid };
+// A row to a model, as `verdict_cells` of ui/words.py writes it.
+function verdictsSaid(data, law, k, c) {
+  const w = data.words, verdicts = data.models.map((m) => judge(law, k, c, m.N, m.D, data.near));
+  const on = (N, D) => filled(w.on, { N: quantity(N), D: quantity(D) });
+  const rows = verdicts.map((v, i) => [data.models[i].name, on(v.N, v.D), ratioText(v.D / v.N), scientific(v.C),
+    lossText(v.loss), on(v.best.N, v.best.D), lossText(v.best.loss), lossText(v.loss - v.best.loss),
+    percentText(v.left, w), w.status[v.status]]);
+  return { head: w.head, rows, kinds: verdicts.map((v) => KINDS.indexOf(v.status)) };
+}
+
+const WRITERS = { answer: answerSaid, budget: budgetSaid, model: modelSaid, verdicts: verdictsSaid };

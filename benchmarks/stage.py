@@ -1,0 +1,139 @@
+"""What a room sees: frames while a constant is dragged, release to redraw, every page, start to interactive.
+
+    python benchmarks/stage.py --rounds 5 --size 1920x1080
+
+Each is measured beside a page of one slider and one line of text, on the same machine, in turns in the same run. Needs
+Chromium and what requirements-test.txt lists; CHROME names a browser elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+from benchmarks.stage_page import FIELDS, Drag, Watched, drag, ready, releases, settled, turn_to  # noqa: E402
+from tests.browser.conftest import FLAGS, AppServer  # noqa: E402
+
+TEXT_ONLY = """import streamlit as st
+st.header("A page of text")
+n = st.slider("n", 0, 100, 50)
+st.write(f"The slider stands at {n}.")
+"""
+CHROMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SIZES = ("1280x720", "1920x1080")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print a table; 0 when all was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=5, help="turns, the app and the page of text one after the other")
+    parser.add_argument("--size", choices=SIZES, default=SIZES[0], help="of the window")
+    parser.add_argument("--steps", type=int, default=120, help="movements of the hand in each drag")
+    asked = parser.parse_args(arguments)
+    width, height = (int(part) for part in asked.size.split("x"))
+    chrome = next((path for name in CHROMES if (path := shutil.which(name))), None)
+    if chrome is None:
+        print("No Chromium here.", file=sys.stderr)
+        return 2
+    with servers() as (app, text), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chrome, args=list(FLAGS))
+        starts: dict[str, list[float]] = {"app": [], "text": []}
+        for _ in range(max(1, asked.rounds // 2)):
+            for name, server in (("app", app), ("text", text)):
+                starts[name].append(started(browser, server, width, height))
+        print(f"Window {width} x {height}; {asked.rounds} rounds. Milliseconds; beside them the page of text.")
+        line("start to interactive", starts["app"], starts["text"])
+        with opened(browser, app, width, height) as page, opened(browser, text, width, height) as other:
+            turns(page, other, asked.rounds, asked.steps)
+        browser.close()
+    return 0
+
+
+def turns(page: Watched, other: Watched, rounds: int, steps: int) -> None:
+    """Measure on both pages in turns, and print."""
+    settled(page.page)
+    settled(other.page)
+    drags: list[Drag] = []
+    moved: dict[str, list[float]] = {"app": [], "text": []}
+    for _ in range(rounds):
+        drags += [drag(page, name, steps) for name in FIELDS]
+        moved["app"] += releases(page.page, 10)
+        moved["text"] += releases(other.page, 10, text=True)
+    work = [spent for one in drags for spent in one.work]
+    said = f"{len(work)} frames, {sum(one.sent for one in drags)} messages to the server"
+    print(f"{'frames while dragging, work':34s} {spread(work)}   {said}")
+    line("release to the page at rest", moved["app"], moved["text"])
+    for name, turned in turn_to(page.page, rounds).items():
+        runs = max(count for _, count in turned)
+        line(name if runs < 2 else f"{name} ({runs} runs)", [spent for spent, _ in turned], moved["text"])
+
+
+def line(name: str, ours: Sequence[float], text: Sequence[float]) -> None:
+    """One row: ours, the page of text, and the ratio of their medians."""
+    ratio = statistics.median(ours) / statistics.median(text)
+    print(f"{name:34s} {spread(ours)}   text {spread(text)}   ratio {ratio:.2f}")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, ninetieth and ninety-fifth percentile."""
+    ordered = sorted(values)
+    p50, p90, p95 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.9, 0.95))
+    return f"p50 {p50:7.1f}  p90 {p90:7.1f}  p95 {p95:7.1f}"
+
+
+@contextlib.contextmanager
+def servers() -> Iterator[tuple[AppServer, AppServer]]:
+    """The app over an empty lab, and the page of text; both ended and removed at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, script = Path(folder, "lab"), Path(folder, "text.py")
+        home.mkdir()
+        script.write_text(TEXT_ONLY, encoding="utf-8")
+        app = AppServer(home=home, log=Path(folder, "app.log"))
+        text = AppServer(home=home, log=Path(folder, "text.log"), script=str(script))
+        try:
+            yield app, text
+        finally:
+            app.kill()
+            text.kill()
+
+
+def started(browser: Browser, server: AppServer, width: int, height: int) -> float:
+    """Milliseconds from the command to a page that answers the hand."""
+    server.kill()
+    begun = time.perf_counter()
+    server.start()
+    with opened(browser, server, width, height):
+        return 1e3 * (time.perf_counter() - begun)
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, server: AppServer, width: int, height: int) -> Iterator[Watched]:
+    """The first page of a server, drawn and at rest, started where it is not."""
+    if server.process is None:
+        server.start()
+    context = browser.new_context(viewport={"width": width, "height": height})
+    try:
+        watched = Watched(page=context.new_page())
+        watched.begin()
+        watched.page.goto(server.url)
+        ready(watched.page)
+        yield watched
+    finally:
+        context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

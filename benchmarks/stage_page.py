@@ -1,0 +1,149 @@
+"""Hands on a page: dragging a constant, letting it go, turning the pages; with what the browser did meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Page
+
+FIELDS = ("alpha", "beta")
+"""The constants that are dragged."""
+ROOM = 60_000
+"""Milliseconds that a page may take to come to rest."""
+WATCH = """
+window.stage = { work: [], busy: [], rest: [], pressed: 0, told: 0 };
+const ask = window.requestAnimationFrame.bind(window);
+let frame = -1, spent = 0;
+window.requestAnimationFrame = (call) => ask((now) => {
+  if (now !== frame) { if (frame >= 0) stage.work.push(spent); frame = now; spent = 0; }
+  const begun = performance.now();
+  try { call(now); } finally { spent += performance.now() - begun; }
+});
+window.addEventListener("keydown", () => { stage.pressed = performance.now(); }, true);
+const state = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
+let last = state();
+new MutationObserver(() => {
+  const now = state();
+  if (now === last) return;
+  last = now;
+  if (now === "notRunning") ask(() => stage.rest.push(performance.now()));
+  else if (now === "running") stage.busy.push(performance.now());
+}).observe(document, { subtree: true, attributes: true, childList: true, attributeFilter: ["data-test-script-state"] });
+new MutationObserver((all) => {
+  if (all.some(({ target }) => (target.parentElement ?? target).closest?.("[data-testid=stMain] p")))
+    ask(() => { stage.told = performance.now(); });
+}).observe(document, { subtree: true, characterData: true, childList: true });
+"""
+DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
+    .every((chart) => chart.querySelector('canvas, svg.marks'))
+  && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+  && document.querySelector('[data-testid=stMain] :is(h1, h2), .words') !== null
+  && document.querySelector('[data-testid=stSkeleton]') === null"""
+AT_REST = "() => stage.rest.length && stage.rest.at(-1) > stage.pressed && stage.busy.at(-1) > stage.pressed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drag:
+    """What one drag did. work: milliseconds of each frame in its callbacks. sent: messages to the server meanwhile.
+
+    seen: how many different openings of the page stood there.
+    """
+
+    work: list[float] = field(default_factory=list)
+    sent: int
+    seen: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Watched:
+    """A page with a watch on its frames and its script. sent: messages to the server so far."""
+
+    page: Page
+    sent: int = 0
+
+    def begin(self) -> None:
+        """Watch from the next address on."""
+        self.page.add_init_script(WATCH)
+
+        def count(_: object) -> None:
+            self.sent += 1
+
+        self.page.on("websocket", lambda channel: channel.on("framesent", count))
+
+
+def ready(page: Page) -> None:
+    """Waits until the page's script has run and every chart is drawn."""
+    page.wait_for_function(DRAWN, timeout=ROOM)
+
+
+def settled(page: Page, pause: float = 300) -> None:
+    """Waits until the page is ready and stays so for a while: what the browser tells a new page makes it run again."""
+    for _ in range(2):
+        ready(page)
+        page.wait_for_timeout(pause)
+    ready(page)
+
+
+def drag(watched: Watched, name: str, steps: int) -> Drag:
+    """Drag the slider of a constant to and fro, a movement a frame, and let it go where it began."""
+    page = watched.page
+    slider = page.locator(f".knob[data-name={name}] input.slide")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    share = slider.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")
+    start, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
+    reach = min(60.0, start - box["x"], box["x"] + box["width"] - start)
+    page.mouse.move(start, y)
+    page.mouse.down()
+    before = watched.sent
+    page.evaluate("() => { stage.work.length = 0; }")
+    openings = set()
+    for k in range(steps):
+        away = 1 - abs(1 - 2 * (k + 1) / steps)
+        page.mouse.move(start + reach * away * (1 if k % 2 else 0.96), y)
+        openings.add(page.evaluate(
+            """() => new Promise((done) => requestAnimationFrame(() => done(
+                [...document.querySelectorAll("[data-testid=stMain] *")].map((e) => e.shadowRoot?.querySelector("h1"))
+                .find(Boolean)?.textContent ?? "")))"""
+        ))  # fmt: skip
+    work: list[float] = page.evaluate("() => stage.work.slice(1)")
+    sent = watched.sent - before
+    page.mouse.up()
+    ready(page)
+    return Drag(work=work, sent=sent, seen=len(openings))
+
+
+def releases(page: Page, count: int, *, text: bool = False) -> list[float]:
+    """Milliseconds from a key on a slider to the frame after the page came to rest, to and fro.
+
+    text: of a page that has only a paragraph to change, whose script may be over before the browser shows that it runs.
+    """
+    end = "told" if text else "rest.at(-1)"
+    slider = page.locator("input.slide, [data-testid=stSlider] [role=slider], [data-testid=stSlider] input").first
+    slider.focus()
+    taken = []
+    for k in range(count):
+        page.keyboard.press("ArrowRight" if k % 2 == 0 else "ArrowLeft")
+        page.wait_for_function("() => stage.told > stage.pressed" if text else AT_REST, timeout=ROOM)
+        taken.append(float(page.evaluate(f"() => stage.{end} - stage.pressed")))
+        page.wait_for_timeout(60)
+    return taken
+
+
+def turn_to(page: Page, rounds: int) -> dict[str, list[tuple[float, int]]]:
+    """For each page, once warm: milliseconds from the click to the frame in which it came to rest, and its runs."""
+    names: list[str] = page.locator("[data-testid=stTopNavLink]").all_inner_texts()
+    taken: dict[str, list[tuple[float, int]]] = {name: [] for name in names}
+    for turn in range(rounds + 1):
+        for name in names:
+            page.evaluate("() => { stage.pressed = performance.now(); }")
+            page.locator("[data-testid=stTopNavLink]").filter(has_text=name).evaluate("(link) => link.click()")
+            page.wait_for_function(AT_REST, timeout=ROOM)
+            settled(page)
+            if turn:
+                spent, runs = page.evaluate(
+                    "() => [stage.rest.at(-1) - stage.pressed, stage.busy.filter((at) => at > stage.pressed).length]"
+                )
+                taken[name].append((float(spent), int(runs)))
+    return taken

@@ -1,0 +1,96 @@
+"""What follows the hand beside the calculator's first picture: the plane and table of the models, and the refits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scaling_core.catalog import model, preset
+from scaling_core.laws import ChinchillaLaw
+from scaling_core.optimum import judge, optimal_for_compute
+from scaling_core.ui.words import verdict_cells
+from tests.browser.conftest import AppServer, Witness, at_rest
+
+pytestmark = pytest.mark.browser
+
+VIEW = """(name) => {
+    const hosts = [...document.querySelectorAll('*')].map((node) => node.shadowRoot).filter(Boolean);
+    const inside = hosts.flatMap((root) => [root, ...root.querySelectorAll('*')]);
+    const views = inside.map((node) => node.live?.view).filter(Boolean);
+    for (const view of views) {
+        try { return view.data(name).map((row) => ({...row})); } catch { continue; }
+    }
+    return null;
+}"""
+"""The rows of a data set of the first live chart that has it, or null."""
+
+
+def opened(app_server: AppServer, page: Page, path: str, data: str) -> None:
+    """A page at its address, its script run and the chart with this data set drawn."""
+    page.goto(f"{app_server.url}{path}")
+    page.locator(".knob[data-name=beta]").wait_for()
+    at_rest(page)
+    page.wait_for_function(f"(name) => ({VIEW})(name) !== null", arg=data)
+
+
+def held(page: Page, name: str) -> ChinchillaLaw:
+    """Press the slider of a constant and move it a little; returns Besiroglu's law with what the field then shows."""
+    slider = page.locator(f".knob[data-name={name}] input.slide")
+    box = slider.bounding_box()
+    assert box is not None
+    share = slider.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")
+    x, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for k in range(6):
+        page.mouse.move(x + 2 * k, y)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    value = float(page.locator(f".knob[data-name={name}] input.exact").input_value())
+    constants = preset("besiroglu2024").law.constants
+    assert value != constants[name]
+    return ChinchillaLaw(**{**constants, name: value})
+
+
+def rows(page: Page, data: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(VIEW, data)
+    return found
+
+
+def test_plane_and_table_of_the_models_follow_the_hand(app_server: AppServer, page: Page, witness: Witness) -> None:
+    opened(app_server, page, "/models?law=besiroglu2024", "line_names")
+    assert "my constants" not in {row["line"] for row in rows(page, "lines")}
+    law = held(page, "beta")
+    strong = [row for row in rows(page, "lines") if row["width"] > 4]
+    assert {row["line"] for row in strong} == {"my constants"}
+    for row, C in zip(strong, (1e18, 1e30), strict=True):
+        assert row["N"] == pytest.approx(optimal_for_compute(law, C).N, rel=1e-9)
+    gpt3 = model("gpt3")
+    wanted = verdict_cells("GPT-3", judge(law, gpt3.N, gpt3.tokens))
+    cells = page.locator(".words tbody tr").first.locator("td")
+    expect(cells).to_have_text(wanted)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Back to")).to_be_visible()
+    at_rest(page)
+    expect(cells).to_have_text(wanted)
+    witness.check()
+
+
+def test_the_refits_stay_and_ones_own_constants_move_among_them(
+    app_server: AppServer, page: Page, witness: Witness
+) -> None:
+    opened(app_server, page, "/?law=besiroglu2024", "cloud")
+    page.wait_for_function(f"(name) => ({VIEW})(name) !== null", arg="bars")
+    before = {name: rows(page, name) for name in ("cloud", "bars", "band")}
+    assert (len(before["cloud"]), len(rows(page, "points"))) == (500, 1)
+    law = held(page, "alpha")
+    assert {name: rows(page, name) for name in before} == before
+    _, own = rows(page, "points")
+    assert (own["x"], own["y"]) == pytest.approx((law.alpha, law.beta), rel=1e-12)
+    _, best = rows(page, "lines")
+    assert best["N"] == pytest.approx(optimal_for_compute(law, 3.15e23).N, rel=1e-9)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Back to")).to_be_visible()
+    at_rest(page)
+    witness.check()
