@@ -103,7 +103,11 @@ class Walk:
         name = (button.inner_text() or button.get_attribute("aria-label") or "") if button else ""
         if button is None or STARTS.search(name.strip()):
             return f"{MISSED} none that may be pressed"
-        button.click(timeout=2000)
+        if button.evaluate("(one) => one.closest('[data-testid=stDownloadButton]') !== null"):
+            with self.page.expect_download(timeout=20_000):  # whoever goes on at once gets no file
+                button.click(timeout=2000)
+        else:
+            button.click(timeout=2000)
         return name
 
     def move(self) -> str:

@@ -10,10 +10,10 @@ from tests.browser.conftest import AppServer, Witness
 
 pytestmark = pytest.mark.browser
 
-STEPS = 60
+STEPS = 40
 
 
-def test_sixty_things_that_people_do_break_nothing(app_server: AppServer, page: Page, witness: Witness) -> None:
+def test_forty_things_that_people_do_break_nothing(app_server: AppServer, page: Page, witness: Witness) -> None:
     page.goto(app_server.url)
     page.locator(".words h1").first.wait_for()
     walker, _ = walk(page, witness, app_server, STEPS, seed=7)
