@@ -179,9 +179,13 @@ def _band_frames(ghosts: Sequence[Ghost], C: float, N: FloatArray, y_domain: Dom
             keep = spread.low < top
             band = pd.DataFrame({"N": N[keep], "low": spread.low[keep], "high": np.minimum(spread.high[keep], top)})
     if fitted is not None and len(band):
-        end = _right_end(band.rename(columns={"high": "loss"}), y_domain)
+        end = _right_end(band.rename(columns={"high": "loss"}), y_domain, _BAND_NAME)
         names = [{"N": end["N"], "loss": end["loss"], "text": t("{level:.0f}% interval", level=100 * fitted.level)}]
     return {"band": band, "band_name": pd.DataFrame(names, columns=["N", "loss", "text"])}
+
+
+_BAND_NAME = 0.8
+"""Share of the plot's height at which the band is named, below the name of the curve."""
 
 
 def _held(N: float) -> float:
@@ -214,9 +218,9 @@ def _curve(law: Law, C: float, N: FloatArray, y_domain: Domain, line: str) -> pd
     )
 
 
-def _right_end(curve: pd.DataFrame, y_domain: Domain) -> dict[str, float]:
-    """Where a curve leaves the plot on its right-hand side, near the top or at the edge: there its name has room."""
-    ceiling = y_domain[0] + 0.95 * (y_domain[1] - y_domain[0])
+def _right_end(curve: pd.DataFrame, y_domain: Domain, share: float = 0.95) -> dict[str, float]:
+    """Where a curve leaves this share of the plot on its right-hand side, or at the edge: there its name has room."""
+    ceiling = y_domain[0] + share * (y_domain[1] - y_domain[0])
     inside = curve[curve.loss <= ceiling]
     last = (inside if len(inside) else curve).iloc[-1]
     return {"N": float(last.N), "loss": float(last.loss), "dy": 0.0 if len(inside) < len(curve) else -12.0}
@@ -271,7 +275,7 @@ def _isoflop_template(theme: Theme) -> AltairChart:
             family,
             minima.mark_point(clip=True, filled=True, size=theme.point_size, color=theme.accent, opacity=1),
             *halo_text(names, theme, align="right", dx=-9, dy=datum("dy"), font=POWER_FONT),
-            *halo_text(band_name, theme, align="right", dx=-15, dy=21, color=theme.accent),
+            *halo_text(band_name, theme, align="right", dx=-15, color=theme.accent),
             steps.mark_rule(**flat).encode(x, linear_y("loss2", loss_title(), "y", "loss"), x2="N2:Q"),
             steps.mark_rule(clip=True, color=theme.accent_2, strokeWidth=2.5).encode(x, y, y2="loss2:Q"),
             marks.mark_point(

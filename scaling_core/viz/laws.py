@@ -125,7 +125,7 @@ def terms_chart(rows: Sequence[tuple[str, dict[str, float]]], theme: Theme) -> F
             "bars": pd.DataFrame(bars),
             "sums": pd.DataFrame({"row": names, "value": totals, "text": [format_loss(t) for t in totals]}),
         },
-        values={"rows": names, "x_domain": [0, max(totals) * 1.1]},
+        values={"rows": names, "x_domain": [0, max(totals) * 1.18]},
     )
 
 

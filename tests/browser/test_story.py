@@ -76,12 +76,10 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
     expect(page.locator(".sl-point")).to_be_empty()
     page.keyboard.press("n")
     expect(page.locator(".sl-point")).to_contain_text(told(SCENES[-3], "point", "en"))
-    page.keyboard.press("p")
-    expect(header).to_be_visible()
-    page.keyboard.press("p")
-    expect(header).to_be_hidden()
-    page.keyboard.press("Escape")
-    expect(header).to_be_visible()
+    for key, shown in (("p", True), ("p", False), ("Escape", True)):
+        at_rest(page)
+        page.keyboard.press(key)
+        expect(header).to_be_visible(visible=shown)
     witness.check()
 
 
