@@ -224,6 +224,7 @@ def walk(page: Page, witness: Witness, server: AppServer, steps: int, seed: int)
         except AssertionError as error:
             error.add_note(f"step {n}; the end of the server's log:\n{server.text()[-3000:]}")
             raise
+        assert "Traceback" not in server.text(), f"step {n}, after {walker.path[-5:]}: {server.text()[-3000:]}"
         assert not witness.errors, f"step {n}: {witness.errors} after {walker.path[-5:]}"
         assert not witness.strangers(), f"step {n}: {witness.strangers()} after {walker.path[-5:]}"
         if n % 100 == 0:

@@ -115,7 +115,9 @@ def isoflop_chart(
                 [
                     {**_right_end(curve, y_domain), "kind": str(k), "text": f"{scientific(float(budgets[k]))} FLOP"}
                     for k, curve in enumerate(curves[:5])
-                ]
+                    if len(curve)
+                ],
+                columns=["N", "loss", "dy", "kind", "text"],
             ),
             "steps": pd.DataFrame(steps, columns=["N", "loss", "N2", "loss2"], dtype=float),
             "marks": named_points(

@@ -74,8 +74,7 @@ def test_every_chart_offers_every_kind_once_its_menu_is_open(project: Path, lab_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("page", CHARTS)
+@pytest.mark.parametrize(("page", "language"), [(page, ("en", "zh")[k % 2]) for k, page in enumerate(CHARTS)])
 def test_every_file_of_every_chart_is_what_the_page_shows(
     project: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch, page: str, language: Language
 ) -> None:

@@ -67,9 +67,8 @@ def test_nothing_is_sent_while_a_constant_is_dragged(calculator: Watched, witnes
     witness.check()
 
 
-@pytest.mark.parametrize("name", ["alpha", "B"])
-def test_on_release_python_says_what_the_browser_said(calculator: Watched, name: str, witness: Witness) -> None:
-    page = calculator.page
+def test_on_release_python_says_what_the_browser_said(calculator: Watched, witness: Witness) -> None:
+    page, name = calculator.page, "B"
     box = slider(page, name).bounding_box()
     assert box is not None
     y = box["y"] + box["height"] / 2
@@ -120,13 +119,10 @@ def test_keys_move_it_finely_and_coarsely_and_a_double_click_brings_it_back(
     expect(page.locator(".knob[data-name=alpha] .wrong")).not_to_be_empty()
     at_rest(page)
     says(page, expected(alpha=0.123456789))
-    witness.check()
-
-
-def test_every_release_comes_to_rest(calculator: Watched) -> None:
-    taken = releases(calculator.page, 4)
-    assert len(taken) == 4
+    taken = releases(page, 2)
+    assert len(taken) == 2
     assert min(taken) > 0
+    witness.check()
 
 
 def test_pinned_curves_stay_behind_and_say_what_changed(calculator: Watched, witness: Witness) -> None:

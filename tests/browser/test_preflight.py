@@ -54,6 +54,7 @@ def test_a_recorded_ladder_plays_to_its_end_and_says_what_it_is(
     banner = page.locator(".sl-replay")
     expect(banner).to_contain_text("Nothing is being trained now")
     page.wait_for_url(re.compile("replay=end"))
+    at_rest(page)
     page.locator(".st-key-lab-replay-speed").get_by_text("60×").click()
     page.wait_for_url(re.compile("replay=60"))
     expect(page.get_by_text("0 / 19", exact=True)).to_be_visible()

@@ -98,14 +98,13 @@ BOXES = """() => {
 def still(page: Page) -> Any:
     """Where sentence, answer and picture are, once they have come to rest, and the chart is drawn."""
     at_rest(page)
-    last: Any = None
+    seen: list[Any] = []
     for _ in range(60):
-        now = page.evaluate(BOXES)
-        if now == last:
-            return now
-        last = now
-        page.wait_for_timeout(400)
-    raise AssertionError(f"the page does not come to rest: {last}")
+        seen = [*seen[-3:], page.evaluate(BOXES)]
+        if len(seen) == 4 and all(one == seen[0] for one in seen):
+            return seen[0]
+        page.wait_for_timeout(300)
+    raise AssertionError(f"the page does not come to rest: {seen}")
 
 
 def set_floor(page: Page, text: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_core.catalog import models, preset, presets
+from scaling_core.laws import ChinchillaLaw
 from scaling_core.optimum import judge, optimal_for_compute
 from scaling_core.viz import axes
 from scaling_core.viz.export import to_png, to_svg
@@ -246,3 +247,11 @@ def test_axes_write_counts_and_powers_as_people_do() -> None:
     root = ElementTree.fromstring(to_svg(chart))
     texts = {"".join(node.itertext()) for node in root.iter() if node.tag.endswith("text")}
     assert {"10²¹", "10²⁶", "100M", "1B", "10T"} <= texts
+
+
+def test_a_budget_whose_curve_lies_above_the_axes_that_are_kept_has_no_name() -> None:
+    law = ChinchillaLaw(E=0.1767, A=23891.0, B=84.72, alpha=0.3584, beta=0.2853)
+    figure = isoflop_chart(law, 9.785e19, MARKS, light(), axes=((1e8, 1e13), (1.75, 2.45)))
+    assert figure.data["names"].kind.to_list() == ["2", "3", "4"]
+    assert set(figure.data["curves"].kind) >= {"2", "3", "4"}
+    assert "FLOP" in to_svg(figure)
