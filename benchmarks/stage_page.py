@@ -73,7 +73,7 @@ class Watched:
 
 def ready(page: Page) -> None:
     """Waits until the page's script has run and every chart is drawn."""
-    page.wait_for_function(DRAWN, timeout=ROOM)
+    page.wait_for_function(DRAWN, timeout=ROOM, polling=50)
 
 
 def settled(page: Page, pause: float = 300) -> None:
@@ -125,7 +125,7 @@ def releases(page: Page, count: int, *, text: bool = False) -> list[float]:
     taken = []
     for k in range(count):
         page.keyboard.press("ArrowRight" if k % 2 == 0 else "ArrowLeft")
-        page.wait_for_function("() => stage.told > stage.pressed" if text else AT_REST, timeout=ROOM)
+        page.wait_for_function("() => stage.told > stage.pressed" if text else AT_REST, timeout=ROOM, polling=50)
         taken.append(float(page.evaluate(f"() => stage.{end} - stage.pressed")))
         page.wait_for_timeout(60)
     return taken
@@ -139,7 +139,7 @@ def turn_to(page: Page, rounds: int) -> dict[str, list[tuple[float, int]]]:
         for name in names:
             page.evaluate("() => { stage.pressed = performance.now(); }")
             page.locator("[data-testid=stTopNavLink]").filter(has_text=name).evaluate("(link) => link.click()")
-            page.wait_for_function(AT_REST, timeout=ROOM)
+            page.wait_for_function(AT_REST, timeout=ROOM, polling=50)
             settled(page)
             if turn:
                 spent, runs = page.evaluate(
