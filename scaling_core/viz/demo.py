@@ -13,7 +13,7 @@ import pandas as pd
 from scaling_core.demo import DemoResult, IsoFlop, Slice
 from scaling_core.language import t
 from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log_x, log_y, nice_domain, power_of_ten
-from scaling_core.viz.export import svg_to_png, to_svg
+from scaling_core.viz.export import HEIGHT, WIDTH, sized, svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text, named_points, spread, to_pixels
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
@@ -301,10 +301,10 @@ def _optimal_template(theme: Theme) -> AltairChart:
 
 
 def figure_files(result: DemoResult, theme: Theme) -> dict[str, bytes]:
-    """Both figures as PNG (two pixels to a point) and SVG, by file name."""
+    """Both figures as PNG (two pixels to a point) and SVG, as large as a slide, by file name."""
     files: dict[str, bytes] = {}
     for name, draw in (("scaling_laws_with_theory", four_panels), ("chinchilla_optimal_scaling", chinchilla_optimal)):
-        svg = to_svg(draw(result, theme))
+        svg = to_svg(sized(draw(result, theme), WIDTH, HEIGHT))
         files[f"{name}.png"] = svg_to_png(svg, scale=2.0)
         files[f"{name}.svg"] = svg.encode()
     return files

@@ -98,7 +98,7 @@ def test_every_file_of_every_chart_is_what_the_page_shows(
         assert small.getpixel((0, 0)) == small.getpixel((159, 89)) == (255, 255, 255), "the theme's ground"
         assert len(np.unique(np.asarray(small).reshape(-1, 3), axis=0)) > 40, "not blank"
 
-        pdf = PdfReader(io.BytesIO(bytes(made["PDF"])))  # type: ignore[arg-type]
+        pdf = PdfReader(io.BytesIO(bytes(made["PDF"])))  # type: ignore[arg-type]  # bytes as well
         assert len(pdf.pages) == 1
         box = pdf.pages[0].mediabox
         assert float(box.width) / float(box.height) == pytest.approx(size[0] / size[1], rel=2e-3)
