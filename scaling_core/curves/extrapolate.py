@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from scaling_core.arrays import FloatArray
 from scaling_core.curves.curve import Cooled, Drop, LearningCurve, Schedule
@@ -201,6 +200,8 @@ def _rows(*columns: FloatArray) -> FloatArray:
 
 def mixture_quantile(mean: FloatArray, sd: FloatArray, weights: FloatArray, share: float) -> float:
     """The value below which a share of a mixture of normals lies, by bisection; mean, sd, weights: (G,)."""
+    from scipy.special import ndtr, ndtri  # here: the first page does without SciPy
+
     z = float(ndtri(share))
     used = weights > 1e-12
     low, high = float((mean + z * sd)[used].min()), float((mean + z * sd)[used].max())

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtri
 
 from scaling_core.curves.curve import Drop, LearningCurve
 from scaling_core.curves.drops import believe, drops
@@ -92,6 +91,8 @@ def _compare(
     law: FitResult, params: int, curve: LearningCurve, known: Sequence[Drop], *, until: float, level: float
 ) -> Standing | None:
     """The verdict on the window that ends at `until` tokens, without a sentence; None where it has too few points."""
+    from scipy.special import ndtri  # here: the first page does without SciPy
+
     rows = ~curve.cooling & (curve.tokens > WINDOW * until) & (curve.tokens <= until)
     logs = np.log(curve.losses[rows])
     if logs.size < LEAST_POINTS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import fdtrc
 
 from scaling_core.arrays import BoolArray, FloatArray
 from scaling_core.errors import FitError
@@ -190,6 +189,8 @@ def _bend(x: FloatArray, r: FloatArray) -> float:
 
     The law itself takes up a slope and most of a curvature, so what it misses is a wave.
     """
+    from scipy.special import fdtrc  # here: the first page does without SciPy
+
     levels = len(np.unique(np.round(x, 6)))
     if levels < 6:
         return 1.0
@@ -203,6 +204,8 @@ def _bend(x: FloatArray, r: FloatArray) -> float:
 
 def _intraclass(labels: np.ndarray[tuple[int], np.dtype[np.str_]], r: FloatArray) -> float | None:
     """Intraclass correlation of r within the groups where an F test is sure of it, else None (Fisher 1925, ch. VII)."""
+    from scipy.special import fdtrc  # here: the first page does without SciPy
+
     names, member = np.unique(labels, return_inverse=True)
     k, n = len(names), r.size
     if k < 3 or n < 2 * k:

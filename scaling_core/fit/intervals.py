@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
@@ -33,6 +32,8 @@ def shares(
 
     estimate: (m,). Replicates equal to the estimate count half.
     """
+    from scipy.special import ndtr, ndtri  # here: the first page does without SciPy
+
     tail = np.full(estimate.shape, float(ndtri((1.0 + level) / 2.0)))
     shift = np.zeros(estimate.shape)
     if method == "bias-corrected":

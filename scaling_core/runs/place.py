@@ -6,6 +6,7 @@ home/
     locks/DEVICE.lock     held by the process that trains on the device
     corpora/HASH/         texts split and packed
     laws/ID.json          laws that a person saved
+    made/HASH/            what charts are made of, kept between starts; may be removed at any time
     sweeps/ID/            plan.json, log.txt, checkpoints of one sweep
 """
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from scaling_core.errors import ScalingError
-from scaling_core.language import current, t, tn
+from scaling_core.language import Language, current, t, tn
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import escape_markdown, viewer_theme
 from scaling_core.ui.presenter import presenting
-from scaling_core.viz.deck import Slide, marp, pptx
+from scaling_core.viz.marp import marp
+from scaling_core.viz.slide import Slide
+from scaling_core.viz.theme import Theme
 
 KEY = "deck~slides"
 OPEN = "deck~open"
@@ -92,12 +94,19 @@ def _list(slides: list[Slide]) -> None:
         out.button("✕", key=f"deck~out~{k}", on_click=_out, args=(slides, k), type="tertiary", help=t("Take it out"))
 
 
+def powerpoint(slides: Sequence[Slide], theme: Theme, language: Language) -> bytes:
+    """As `viz.deck.pptx`, whose library no page waits for."""
+    from scaling_core.viz.deck import pptx
+
+    return pptx(slides, theme, language)
+
+
 def _downloads(slides: list[Slide]) -> None:
     """The deck as files, made when they are asked for, of the slides of this moment."""
     theme, language, kept = viewer_theme(), current(), tuple(slides)
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "PowerPoint", data=lambda: pptx(kept, theme, language), file_name="scaling-lab.pptx", key="deck~pptx",
+            "PowerPoint", data=lambda: powerpoint(kept, theme, language), file_name="scaling-lab.pptx", key="deck~pptx",
             mime="application/vnd.openxmlformats-officedocument.presentationml.presentation", on_click="ignore",
             help=t("Slides of 16 by 9 with notes; titles, numbers and notes can be edited."),
         )  # fmt: skip

@@ -11,12 +11,13 @@ import streamlit as st
 from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.language import Language, current, retold, speaking, t, tn
 from scaling_core.story import LONGEST, Scene, Story, change, forget, free_id, is_own, read_story, story, told, written
+from scaling_core.ui.deck import powerpoint
 from scaling_core.ui.learn import page_names
 from scaling_core.ui.page import answer, escape_markdown, note, said, section
 from scaling_core.ui.scene_menu import base_address
 from scaling_core.ui.scenes import BEGIN, OPEN, wish
 from scaling_core.ui.story_pictures import BESIDE, DRAWN
-from scaling_core.viz.deck import marp, pptx
+from scaling_core.viz.marp import marp
 from scaling_core.viz.story_slides import slides
 from scaling_core.viz.theme import Theme, theme_of
 
@@ -220,7 +221,7 @@ def _deck(scenes: Story, language: Language, base: str, mode: str, kind: str) ->
     theme = theme_of(mode)
     with speaking(language):
         made = slides(scenes, theme, base=base)
-        return pptx(made, theme, language) if kind == "pptx" else marp(made, theme)
+        return powerpoint(made, theme, language) if kind == "pptx" else marp(made, theme)
 
 
 def _import() -> None:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import altair as alt
 import numpy as np
 
 from scaling_core.arrays import FloatArray
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT
 
 Kind = Literal["count", "flops", "loss", "plain"]

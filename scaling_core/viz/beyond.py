@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -28,6 +27,7 @@ from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, log_doma
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 HEIGHT = 350

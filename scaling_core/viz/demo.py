@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -16,6 +15,7 @@ from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log
 from scaling_core.viz.export import HEIGHT, WIDTH, sized, svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text, named_points, spread, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 PANEL_HEIGHT = 330

@@ -9,17 +9,18 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
-import altair as alt
 import pandas as pd
 import vl_convert
 
 from scaling_core.viz.figure import Figure
+from scaling_core.viz.late import alt
 from scaling_core.viz.raster import quicker
 from scaling_core.viz.theme import CHINESE_FONT, FONT, POWER_FONT, AltairChart
 
-AnyChart: TypeAlias = Figure | AltairChart
+AnyChart: TypeAlias = "Figure | AltairChart"
 
 WIDTH, HEIGHT = 1120, 630
 """Pixels of an exported chart that has no size of its own: 16 by 9, as a slide."""
@@ -29,7 +30,11 @@ PADDING = 24
 EDGE = 10
 """Pixels around a picture that is as large as its chart on the page, where there are as many."""
 
-_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+@cache
+def _vega_lite() -> str:
+    """The version of Vega-Lite that Altair writes, as the converter names it."""
+    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def sized(figure: Figure, width: int, height: int | None = None) -> Figure:
@@ -82,7 +87,7 @@ def to_png(chart: AnyChart, scale: float = 3.0, *, padding: int = PADDING) -> by
 
 def to_svg(chart: AnyChart, *, padding: int = PADDING) -> str:
     """The chart as SVG with its text as text."""
-    return _faces(vl_convert.vegalite_to_svg(specification(chart, padding), vl_version=_VEGA_LITE))
+    return _faces(vl_convert.vegalite_to_svg(specification(chart, padding), vl_version=_vega_lite()))
 
 
 def to_pdf(chart: AnyChart, *, padding: int = PADDING) -> bytes:

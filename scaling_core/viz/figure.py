@@ -10,6 +10,7 @@ under a millisecond, and the page sends nothing but these to the browser.
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from scaling_core.language import current
+from scaling_core.viz.kept import kept
 from scaling_core.viz.theme import AltairChart, Theme
 
 Spec = dict[str, Any]
@@ -66,9 +68,11 @@ def _fill(node: Any, values: Mapping[str, Any]) -> Any:
 def template(build: Callable[..., AltairChart]) -> Callable[..., Spec]:
     """Decorate a function of a theme (and hashable options) that returns a themed Altair chart over named data.
 
-    The result is its Vega-Lite, made on the first call for these arguments in a language and kept from then on.
+    The result is its Vega-Lite, made on the first call for these arguments in a language and kept from then on, over
+    the next starts too: it must depend on nothing else.
     """
     made: dict[tuple[Any, ...], Spec] = {}
+    name = f"{build.__module__}.{build.__qualname__}"
 
     @wraps(build)
     def cached(theme: Theme, *options: Any) -> Spec:
@@ -76,7 +80,8 @@ def template(build: Callable[..., AltairChart]) -> Callable[..., Spec]:
         if key not in made:
             with _LOCK:
                 if key not in made:
-                    made[key] = build(theme, *options).to_dict(validate=False)
+                    told = kept(f"{name} {key}", lambda: json.dumps(build(theme, *options).to_dict(validate=False)))
+                    made[key] = json.loads(told)
         return made[key]
 
     return cached

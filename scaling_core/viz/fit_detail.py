@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -18,6 +17,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import run_marks
 from scaling_core.viz.fit_runs import MOST_NAMED, Fit, Plane, Shown, axis_title, runs_frame
 from scaling_core.viz.labels import datum, halo_text, named_points
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 330

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -22,6 +21,7 @@ from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_runs import Fit, Plane
 from scaling_core.viz.labels import datum, halo_text, spread, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -23,6 +22,7 @@ from scaling_core.optimum import Allocation, frontier, isoflop, loss_band, optim
 from scaling_core.viz.axes import Domain, axis_values, decades, linear_y, log_domain, log_x, nice_domain, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.laws import loss_title
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 

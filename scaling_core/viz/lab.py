@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-import altair as alt
 import numpy as np
 
 from scaling_core.lab.records import Plan
@@ -20,6 +19,7 @@ from scaling_core.lab.spec import BYTES_VOCAB
 from scaling_core.language import Language, current, t
 from scaling_core.viz import axes
 from scaling_core.viz.lab_frames import Against, horizon_label, plan_frame, rung_label, size_domain
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import Theme, mix, themed
 
 LOSS_TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -260,10 +260,10 @@ def _words(
     return halo.encode(color=alt.value(theme.background)), text.encode(color=colour)
 
 
-def _colour(field: str, colours: dict[str, str], channel: Any = alt.Color) -> Any:
+def _colour(field: str, colours: dict[str, str], channel: Any = None) -> Any:
     """A colour channel over fixed names, without a legend: the names stand beside the lines."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return channel(f"{field}:N", scale=scale, legend=None)
+    return (channel or alt.Color)(f"{field}:N", scale=scale, legend=None)
 
 
 def _spec(layers: Any, theme: Theme, height: int | None) -> dict[str, Any]:

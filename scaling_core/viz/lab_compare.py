@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -19,6 +18,7 @@ from scaling_core.viz.fit_path import fitted_path
 from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import loss_ticks
 from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -18,6 +17,7 @@ from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import rung_colours
 from scaling_core.viz.lab_frames import rung_label
 from scaling_core.viz.labels import datum, halo_text, spread
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 315

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from scaling_core.viz.axes import Domain
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import Theme
 
 Box = tuple[float, float, float, float]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -15,6 +14,7 @@ from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import axis_values, decades, linear_y, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 350

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -19,6 +18,7 @@ from scaling_core.viz.axes import Domain, log_x, log_y, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, spread, text_width, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 N_DOMAIN: Domain = (2e9, 4e12)

@@ -21,6 +21,7 @@ import vl_convert
 from scaling_core.language import Language
 from scaling_core.laws import Law
 from scaling_core.viz.figure import Figure
+from scaling_core.viz.kept import kept
 from scaling_core.viz.live import chart_data, script, style
 from scaling_core.viz.theme import CHINESE_FONT, Theme
 
@@ -127,7 +128,8 @@ def _plain(value: Any) -> Any:
 def _bundle() -> str:
     """Vega and what draws the file, some 0.9 MB; made once, in about a second."""
     parts = _part("mountPanel", "law", "bus", "panel"), _part("mountChart", "law", "bus", "rows", "chart")
-    bundle: str = vl_convert.javascript_bundle(snippet="\n".join([*parts, script("standalone")]))
+    snippet = "\n".join([*parts, script("standalone")])
+    bundle = kept(f"standalone {snippet}", lambda: str(vl_convert.javascript_bundle(snippet=snippet)))
     return bundle.replace("</script", "<\\/script")
 
 

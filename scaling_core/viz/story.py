@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -29,6 +28,7 @@ from scaling_core.viz.axes import (
 )
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.late import alt
 from scaling_core.viz.laws import loss_title
 from scaling_core.viz.theme import AltairChart, Theme, themed
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -18,6 +17,7 @@ from scaling_core.viz.axes import Domain, decades, log_x, log_y, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, mix, themed
 
 N_DOMAIN: Domain = (3e7, 3e12)

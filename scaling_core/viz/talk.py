@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from scaling_core.language import t, tdata
@@ -14,6 +13,7 @@ from scaling_core.talk import CheckedClaim
 from scaling_core.viz.axes import axis_values, log_domain, log_x, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import FONT, POWER_FONT, AltairChart, Theme, themed
 
 STEP = 21

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import altair as alt
+from scaling_core.viz.late import alt
 
 Mode = Literal["light", "dark"]
 
@@ -162,8 +162,8 @@ def diverging(value: float, theme: Theme) -> str:
     return mix(theme.neutral, theme.over if value > 0 else theme.under, abs(value))
 
 
-AltairChart: TypeAlias = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart
-ChartT = TypeVar("ChartT", bound=AltairChart)
+AltairChart: TypeAlias = "alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart"
+ChartT = TypeVar("ChartT", bound="AltairChart")
 
 
 def themed(chart: ChartT, theme: Theme) -> ChartT:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -22,6 +21,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_detail import HEIGHT, cloud_chart
 from scaling_core.viz.isoflop import BAND_OPACITY, Ghost
 from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 PAIRS = {"kaplan": ("alpha_N", "alpha_D"), "gadre": ("eta", "E")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -17,6 +16,7 @@ from scaling_core.viz.axes import axis_values, decades, linear_y, log_domain, lo
 from scaling_core.viz.beyond import HEIGHT, PLOT, WIDTH, boxes
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 

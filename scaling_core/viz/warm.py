@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-import altair as alt
-
 from scaling_core.catalog import models
 from scaling_core.language import LANGUAGES, speaking
 from scaling_core.viz import (
@@ -30,10 +28,13 @@ from scaling_core.viz import (
 from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
+from scaling_core.viz.late import alt
 from scaling_core.viz.theme import dark, light
 
 log = logging.getLogger("scaling_lab.warm")
 State = Literal["cold", "warming", "warm", "failed"]
+PAUSE = 3.0
+"""Seconds before the converter is started, which holds up everything for half a second: the first look comes first."""
 _once = threading.Lock()
 _state: State = "cold"
 
@@ -82,6 +83,7 @@ def _everything() -> None:
                 with speaking(language):
                     make(theme, *options)
                 time.sleep(0.02)
+        time.sleep(PAUSE)
         to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
         _state = "warm"
     except Exception:

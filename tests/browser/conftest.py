@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -120,12 +121,9 @@ class AppServer:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
-@pytest.fixture(scope="module")
-def app_server(
-    tmp_path_factory: pytest.TempPathFactory, chromium: str, end_lab: Callable[[Path], None]
-) -> Iterator[AppServer]:
-    """The app on a free port over an empty lab, one for each module of tests; gone at the end with all it started."""
-    folder = tmp_path_factory.mktemp("app server")
+@contextlib.contextmanager
+def serving(folder: Path, end_lab: Callable[[Path], None]) -> Iterator[AppServer]:
+    """The app on a free port over an empty lab in `folder`; gone at the end with all it started."""
     home = folder / "lab home"
     home.mkdir()
     server = AppServer(home=home, log=folder / "server.log")
@@ -135,6 +133,24 @@ def app_server(
     finally:
         server.kill()
         end_lab(home)
+
+
+@pytest.fixture(scope="session")
+def app_server(
+    tmp_path_factory: pytest.TempPathFactory, chromium: str, end_lab: Callable[[Path], None]
+) -> Iterator[AppServer]:
+    """One server for every test that neither ends it nor trains: what one viewer did must not trouble the next."""
+    with serving(tmp_path_factory.mktemp("app server"), end_lab) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_server(
+    tmp_path_factory: pytest.TempPathFactory, chromium: str, end_lab: Callable[[Path], None]
+) -> Iterator[AppServer]:
+    """Another, for the tests that kill it, start it again, or train with it."""
+    with serving(tmp_path_factory.mktemp("own server"), end_lab) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

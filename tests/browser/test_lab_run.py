@@ -79,9 +79,9 @@ def no_traceback(page: Page) -> None:
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
-def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, page: Page) -> None:
+def test_a_ladder_survives_the_server_and_is_taken_away(own_server: AppServer, page: Page) -> None:
     # The plan is there before anything is trained, after a measurement of this machine.
-    page.goto(app_server.url)
+    page.goto(own_server.url)
     open_page(page, "Run on my Mac")
     expect(page.get_by_text("What will happen")).to_be_visible()
     choose_smoke(page)
@@ -91,16 +91,16 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
     press(page, "lab-start")
     sweep = sweep_in(page)
     expect(button(page, "lab-stop")).to_be_visible(timeout=PATIENCE)
-    child = child_of(app_server.home, sweep)
+    child = child_of(own_server.home, sweep)
     wait_for(lambda: measured(page) >= 1, "a measured run on the page")
     no_traceback(page)
 
     # A second tab without an address finds it, and its Start says who trains.
     tab = page.context.new_page()
-    tab.goto(f"{app_server.url}/lab")
+    tab.goto(f"{own_server.url}/lab")
     expect(button(tab, "lab-stop")).to_be_visible(timeout=PATIENCE)
     assert sweep_in(tab) == sweep
-    tab.goto(f"{app_server.url}/lab?sweep=new")
+    tab.goto(f"{own_server.url}/lab?sweep=new")
     choose_smoke(tab)
     press(tab, "lab-start")
     expect(tab.get_by_text("cpu is busy")).to_be_visible(timeout=PATIENCE)
@@ -109,14 +109,14 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
 
     # The server dies; the training does not notice.
     assert child.is_running(), "the ladder ended before the server could be killed: make it longer"
-    app_server.kill()
+    own_server.kill()
     assert child.is_running()
-    app_server.start()
-    page.goto(f"{app_server.url}/lab?sweep={sweep}")
+    own_server.start()
+    page.goto(f"{own_server.url}/lab?sweep={sweep}")
     expect(page.get_by_text(re.compile(r"^Trained in "))).to_be_visible(timeout=PATIENCE)
 
     # It is the same ladder, whole, with its prediction beside the measurement.
-    with Store.open_reader(app_server.home) as store:
+    with Store.open_reader(own_server.home) as store:
         row, runs, foretold = store.sweep(sweep), store.runs(sweep), store.predictions(sweep)
         assert len(store.sweeps()) == 1
     assert row is not None
@@ -152,17 +152,17 @@ def test_a_ladder_survives_the_server_and_is_taken_away(app_server: AppServer, p
     press(page, "lab-delete")
     press(page, "lab-delete-no")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert (app_server.home / "sweeps" / sweep).exists()
+    assert (own_server.home / "sweeps" / sweep).exists()
     press(page, "lab-delete")
     press(page, "lab-delete-yes")
     expect(button(page, "lab-start")).to_be_visible(timeout=PATIENCE)
-    assert not (app_server.home / "sweeps" / sweep).exists()
-    with Store.open_reader(app_server.home) as store:
+    assert not (own_server.home / "sweeps" / sweep).exists()
+    with Store.open_reader(own_server.home) as store:
         assert store.sweep(sweep) is None
 
 
-def test_a_ladder_is_stopped_killed_and_resumed_from_the_page(app_server: AppServer, page: Page) -> None:
-    page.goto(f"{app_server.url}/lab?sweep=new")
+def test_a_ladder_is_stopped_killed_and_resumed_from_the_page(own_server: AppServer, page: Page) -> None:
+    page.goto(f"{own_server.url}/lab?sweep=new")
     choose_smoke(page)
     press(page, "lab-start")
     sweep = sweep_in(page)
@@ -174,7 +174,7 @@ def test_a_ladder_is_stopped_killed_and_resumed_from_the_page(app_server: AppSer
 
     press(page, "lab-resume")
     expect(button(page, "lab-stop")).to_be_visible(timeout=PATIENCE)
-    child = child_of(app_server.home, sweep)
+    child = child_of(own_server.home, sweep)
     child.kill()
     expect(page.get_by_text(re.compile(r"^Interrupted after \d+ of \d+ runs"))).to_be_visible(timeout=PATIENCE)
     expect(button(page, "lab-resume")).to_be_visible()

@@ -73,13 +73,13 @@ def test_every_page_opens_and_torch_stays_outside(app_server: AppServer, page: P
 
 @pytest.mark.parametrize("path", ["/models", "/lab?sweep=new"])
 def test_a_fresh_server_opens_a_page_from_its_address(
-    app_server: AppServer, page: Page, witness: Witness, path: str
+    own_server: AppServer, page: Page, witness: Witness, path: str
 ) -> None:
-    app_server.kill()
-    app_server.start()
+    own_server.kill()
+    own_server.start()
     refused: list[str] = []
     page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
-    page.goto(app_server.url + path)
+    page.goto(own_server.url + path)
     quiet(page)
     no_traceback(page)
     for name in PAGES:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from scaling_core.arrays import FloatArray
 from scaling_core.fit.allocation import profile
@@ -140,6 +139,8 @@ class Interpolated:
 
     def at(self, x: FloatArray, z: FloatArray) -> FloatArray:
         """As in `Curves`."""
+        from scipy.interpolate import CubicHermiteSpline  # here: the first page does without SciPy
+
         table, n = self.table, (self.table.weight > 0).sum(axis=1)
         slope, _, _ = tangents(table.x, np.log(table.loss)[None], n)
         rows = zip(table.x, np.log(table.loss), slope[0], n, x, strict=True)

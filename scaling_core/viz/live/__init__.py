@@ -21,6 +21,7 @@ from scaling_core.laws import Law
 from scaling_core.optimum.browser import browser_law
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Ghost, Mark
+from scaling_core.viz.kept import kept
 
 _HERE = Path(__file__).resolve().parent
 VEGA = """export default function () {
@@ -47,8 +48,7 @@ def style(name: str) -> str:
 @cache
 def vega_bundle() -> str:
     """Vega and Vega-Lite as one JavaScript module that needs no network, some 0.9 MB; made once, in about a second."""
-    bundle: str = vl_convert.javascript_bundle(snippet=VEGA)
-    return bundle
+    return kept(f"vega {VEGA}", lambda: str(vl_convert.javascript_bundle(snippet=VEGA)))
 
 
 def law_data(law: Law) -> dict[str, object]:
