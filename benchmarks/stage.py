@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from benchmarks.stage_page import FIELDS, Drag, Watched, drag, ready, releases, settled, turn_to  # noqa: E402
+from benchmarks.stage_page import FIELDS, Drag, Release, Watched, drag, ready, releases, settled, turn_to  # noqa: E402
 from tests.browser.conftest import FLAGS, AppServer  # noqa: E402
 
 TEXT_ONLY = """import streamlit as st
@@ -51,11 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with servers() as (app, text), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chrome, args=list(FLAGS))
         starts: dict[str, list[float]] = {"app": [], "text": []}
-        for _ in range(max(1, asked.rounds // 2)):
+        for _ in range(1 + max(1, asked.rounds // 2)):
             for name, server in (("app", app), ("text", text)):
                 starts[name].append(started(browser, server, width, height))
         print(f"Window {width} x {height}; {asked.rounds} rounds. Milliseconds; beside them the page of text.")
-        line("start to interactive", starts["app"], starts["text"])
+        line("first start of all", starts["app"][:1], starts["text"][:1])
+        line("start to interactive", starts["app"][1:], starts["text"][1:])
         with opened(browser, app, width, height) as page, opened(browser, text, width, height) as other:
             turns(page, other, asked.rounds, asked.steps)
         browser.close()
@@ -67,18 +68,23 @@ def turns(page: Watched, other: Watched, rounds: int, steps: int) -> None:
     settled(page.page)
     settled(other.page)
     drags: list[Drag] = []
-    moved: dict[str, list[float]] = {"app": [], "text": []}
+    moved: dict[str, list[Release]] = {"app": [], "text": []}
     for _ in range(rounds):
         drags += [drag(page, name, steps) for name in FIELDS]
         moved["app"] += releases(page.page, 10)
-        moved["text"] += releases(other.page, 10, text=True)
+        moved["text"] += releases(other.page, 10)
     work = [spent for one in drags for spent in one.work]
     said = f"{len(work)} frames, {sum(one.sent for one in drags)} messages to the server"
     print(f"{'frames while dragging, work':34s} {spread(work)}   {said}")
-    line("release to the page at rest", moved["app"], moved["text"])
+    text = [one.rest for one in moved["text"]]
+    line("release to the hand's picture", [one.hand for one in moved["app"] if one.hand is not None], text)
+    line("release to Python's picture", [one.answer for one in moved["app"] if one.answer is not None], text)
+    line("release to the page at rest", [one.rest for one in moved["app"]], text)
     for name, turned in turn_to(page.page, rounds).items():
-        runs = max(count for _, count in turned)
-        line(name if runs < 2 else f"{name} ({runs} runs)", [spent for spent, _ in turned], moved["text"])
+        runs = max(len(one.scripts) for one in turned)
+        said = f"{name} ({runs} runs)" if runs > 1 else name
+        line(said, [one.rest for one in turned], text)
+        print(f"{'  its script alone, each run':34s} {spread([spent for one in turned for spent in one.scripts])}")
 
 
 def line(name: str, ours: Sequence[float], text: Sequence[float]) -> None:

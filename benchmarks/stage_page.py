@@ -11,7 +11,7 @@ FIELDS = ("alpha", "beta")
 ROOM = 60_000
 """Milliseconds that a page may take to come to rest."""
 WATCH = """
-window.stage = { work: [], busy: [], rest: [], pressed: 0, told: 0 };
+window.stage = { work: [], busy: [], rest: [], pressed: 0, heard: 0, changed: 0 };
 const ask = window.requestAnimationFrame.bind(window);
 let frame = -1, spent = 0;
 window.requestAnimationFrame = (call) => ask((now) => {
@@ -20,6 +20,12 @@ window.requestAnimationFrame = (call) => ask((now) => {
   try { call(now); } finally { spent += performance.now() - begun; }
 });
 window.addEventListener("keydown", () => { stage.pressed = performance.now(); }, true);
+window.WebSocket = class extends window.WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("message", () => { stage.heard = performance.now(); });
+  }
+};
 const state = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
 let last = state();
 new MutationObserver(() => {
@@ -29,17 +35,21 @@ new MutationObserver(() => {
   if (now === "notRunning") ask(() => stage.rest.push(performance.now()));
   else if (now === "running") stage.busy.push(performance.now());
 }).observe(document, { subtree: true, attributes: true, childList: true, attributeFilter: ["data-test-script-state"] });
-new MutationObserver((all) => {
-  if (all.some(({ target }) => (target.parentElement ?? target).closest?.("[data-testid=stMain] p")))
-    ask(() => { stage.told = performance.now(); });
-}).observe(document, { subtree: true, characterData: true, childList: true });
+new MutationObserver(() => ask(() => { stage.changed = performance.now(); }))
+  .observe(document, { subtree: true, characterData: true, childList: true });
 """
+LAST = "Math.max(stage.changed, window.scalingLab?.frames?.at(-1) ?? 0)"
+"""When something last changed before the eye."""
 DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
     .every((chart) => chart.querySelector('canvas, svg.marks'))
   && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelector('[data-testid=stMain] :is(h1, h2), .words') !== null
   && document.querySelector('[data-testid=stSkeleton]') === null"""
-AT_REST = "() => stage.rest.length && stage.rest.at(-1) > stage.pressed && stage.busy.at(-1) > stage.pressed"
+AT_REST = f"""() => stage.heard > stage.pressed && {LAST} > stage.pressed
+  && performance.now() - Math.max(stage.heard, {LAST}) > 250
+  && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"""
+"""The server has answered, and for a quarter of a second nothing more has come or changed. A script may be over before
+the browser shows that it runs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +62,29 @@ class Drag:
     work: list[float] = field(default_factory=list)
     sent: int
     seen: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """Milliseconds from a key on a slider. hand: to the first picture of the new value, which the browser drew.
+
+    answer: to the last picture, drawn from what Python said. rest: to the frame after the page came to rest. On a page
+    without live charts the first two are None.
+    """
+
+    hand: float | None
+    answer: float | None
+    rest: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """Milliseconds of turning to a page. rest: from the click to the last change. scripts: how long
+    each run of its script was under way, as the browser saw it.
+    """
+
+    rest: float
+    scripts: list[float]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -114,27 +147,26 @@ def drag(watched: Watched, name: str, steps: int) -> Drag:
     return Drag(work=work, sent=sent, seen=len(openings))
 
 
-def releases(page: Page, count: int, *, text: bool = False) -> list[float]:
-    """Milliseconds from a key on a slider to the frame after the page came to rest, to and fro.
-
-    text: of a page that has only a paragraph to change, whose script may be over before the browser shows that it runs.
-    """
-    end = "told" if text else "rest.at(-1)"
+def releases(page: Page, count: int) -> list[Release]:
+    """Keys on the first slider, to and fro."""
     slider = page.locator("input.slide, [data-testid=stSlider] [role=slider], [data-testid=stSlider] input").first
     slider.focus()
     taken = []
     for k in range(count):
         page.keyboard.press("ArrowRight" if k % 2 == 0 else "ArrowLeft")
-        page.wait_for_function("() => stage.told > stage.pressed" if text else AT_REST, timeout=ROOM, polling=50)
-        taken.append(float(page.evaluate(f"() => stage.{end} - stage.pressed")))
-        page.wait_for_timeout(60)
+        page.wait_for_function(AT_REST, timeout=ROOM, polling=50)
+        rest, drawn = page.evaluate(
+            f"""() => [{LAST} - stage.pressed,
+                (window.scalingLab?.frames ?? []).map((at) => at - stage.pressed).filter((spent) => spent > 0)]"""
+        )
+        taken.append(Release(hand=min(drawn, default=None), answer=max(drawn, default=None), rest=float(rest)))
     return taken
 
 
-def turn_to(page: Page, rounds: int) -> dict[str, list[tuple[float, int]]]:
-    """For each page, once warm: milliseconds from the click to the frame in which it came to rest, and its runs."""
+def turn_to(page: Page, rounds: int) -> dict[str, list[Turn]]:
+    """Every page, once warm, in as many rounds."""
     names: list[str] = page.locator("[data-testid=stTopNavLink]").all_inner_texts()
-    taken: dict[str, list[tuple[float, int]]] = {name: [] for name in names}
+    taken: dict[str, list[Turn]] = {name: [] for name in names}
     for turn in range(rounds + 1):
         for name in names:
             page.evaluate("() => { stage.pressed = performance.now(); }")
@@ -142,8 +174,10 @@ def turn_to(page: Page, rounds: int) -> dict[str, list[tuple[float, int]]]:
             page.wait_for_function(AT_REST, timeout=ROOM, polling=50)
             settled(page)
             if turn:
-                spent, runs = page.evaluate(
-                    "() => [stage.rest.at(-1) - stage.pressed, stage.busy.filter((at) => at > stage.pressed).length]"
+                last, rest, busy = page.evaluate(
+                    f"""() => [{LAST} - stage.pressed, ...[stage.rest, stage.busy].map(
+                        (all) => all.map((at) => at - stage.pressed).filter((spent) => spent > 0))]"""
                 )
-                taken[name].append((float(spent), int(runs)))
+                scripts = [min(end for end in rest if end > begun) - begun for begun in busy]
+                taken[name].append(Turn(rest=float(last), scripts=scripts))
     return taken

@@ -155,19 +155,19 @@ class Walk:
 
     def tick(self) -> str:
         """A box to tick, a radio button, a toggle or a tab."""
-        mark = self.one_of(":is([role=tab], [data-testid=stCheckbox] label, [data-testid=stRadioOption], [role=radio])")
-        if mark is None:
-            return f"{MISSED} nothing to tick"
-        mark.click(timeout=2000)
-        return mark.inner_text(timeout=2000)
+        return self.click(":is([role=tab], [data-testid=stCheckbox] label, [data-testid=stRadioOption], [role=radio])")
 
     def unfold(self) -> str:
         """A part that opens and closes."""
-        fold = self.one_of("[data-testid=stExpander] summary")
-        if fold is None:
-            return f"{MISSED} nothing folded"
-        fold.click(timeout=2000)
-        return fold.inner_text(timeout=2000)
+        return self.click("[data-testid=stExpander] summary")
+
+    def click(self, selector: str) -> str:
+        """Something of that kind, by its text."""
+        place = self.one_of(selector)
+        if place is None:
+            return f"{MISSED} nothing of that kind"
+        place.click(timeout=2000)
+        return place.inner_text(timeout=2000)
 
     def key(self) -> str:
         """A key of the presenter's."""

@@ -16,15 +16,17 @@ from scaling_core.optimum import (
     smaller_model,
     worthless_epochs,
 )
-from scaling_core.ui.beyond import overtrained_words, repeated_words, served_words, source_line
+from scaling_core.ui.beyond import repeated_words, source_line
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
+from scaling_core.ui.live import bring_vega, live_chart
+from scaling_core.ui.live_beyond import live_served, live_served_numbers, live_trained, live_trained_numbers
 from scaling_core.ui.page import answer, figures, note, page
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import scientific
-from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, share_text
+from scaling_core.viz.beyond import lifetime_args, lifetime_chart, overtraining_args, overtraining_chart, share_text
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.theme import Theme
 from scaling_core.viz.wall import epochs_text, wall_chart
@@ -53,8 +55,7 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
         )
     found = inference_optimal(law, C=C, D_inference=tokens)
     with words:
-        question, sentence, detail = served_words(found)
-        answer(question, sentence, detail, law_line(published))
+        live_served(law, C, found, law_line(published), theme)
         warn_of(published)
     numbers = [
         (t("compute saved"), percent(found.saving)),
@@ -62,15 +63,21 @@ def served(law: Law, published: Preset | None, theme: Theme) -> float:
         (t("tokens per parameter"), ratio(found.tokens_per_param)),
     ]
     with room:
-        figures(numbers)
+        live_served_numbers(law, C, tokens, numbers, theme)
     how = t(
         "Every point has the same loss, the one that C buys at best. Training costs 6 N D, serving 2 N for each "
         "token read or written. Each dot is the cheapest size; near the left end no amount of training data "
         "suffices."
     )
-    show(
-        lifetime_chart(law, C, tokens, theme),
-        "lifetime",
+    figure = lifetime_chart(law, C, tokens, theme)
+    live_chart(
+        figure,
+        law,
+        "law",
+        {"C": C},
+        kind="lifetime",
+        args=lifetime_args(figure, law, C, tokens),
+        key="lifetime",
         alt=t(
             "Training and serving compute against parameters at one loss, with the best size for each served amount."
         ),
@@ -93,7 +100,7 @@ def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> N
     found = smaller_model(law, C=C, times=times)
     demand = float(served_for(law, np.array([found.N]), C=C)[0])
     with words:
-        answer(*overtrained_words(found, times))
+        live_trained(law, C, found, times, theme)
     numbers = [
         (t("of the optimal size"), share_text(found.fraction)),
         (t("tokens per parameter"), ratio(found.tokens_per_param)),
@@ -101,16 +108,22 @@ def overtrained(law: Law, published: Preset | None, C: float, theme: Theme) -> N
         (t("best for serving, tokens"), format_quantity(demand)),
     ]
     with room:
-        figures(numbers)
+        live_trained_numbers(law, C, times, numbers, theme)
     marks = [Mark(name=m.name, N=m.N, D=m.tokens) for m in models() if m.id in KNOWN]
     how = t(
         "The curve is the same for every budget of this law. A diamond is a model as it was trained, beside the "
         "least training for its own loss: left of 100% it is smaller than that, which costs training and saves "
         "serving."
     )
-    show(
-        overtraining_chart(law, times, marks, theme),
-        "overtraining",
+    figure = overtraining_chart(law, times, marks, theme)
+    live_chart(
+        figure,
+        law,
+        "law",
+        {},
+        kind="overtraining",
+        args=overtraining_args(figure, law, times, marks),
+        key="overtraining",
         alt=t("Training compute against size at equal loss, both relative to the optimum, with well-known models."),
         grows=True,
         title=t("Smaller than optimal"),
@@ -172,6 +185,7 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
 
 
 with page("beyond") as theme:
+    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
     C = served(law, published, theme)

@@ -240,10 +240,10 @@ def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, t
 
 
 with page("calculator") as theme:
+    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
         pin_controls("law", law, published)
     C = opening(law, published, theme)
     N, D = prediction(law, published, theme)
     pictures(law, published, C, N, D, theme)
-    bring_vega()

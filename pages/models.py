@@ -57,6 +57,7 @@ def plane(published: Preset | None, law: Law, theme: Theme) -> None:
 
 
 with page("models") as theme:
+    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
     verdicts = [(m.name, judge(law, m.N, m.tokens)) for m in models()]
@@ -96,4 +97,3 @@ with page("models") as theme:
     )
     laws = chained(list(why_alike().values()))
     note(t("Not compared, though each can be chosen as the law: {laws}.", laws=laws))
-    bring_vega()

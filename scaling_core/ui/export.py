@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ from scaling_core.ui.deck import add, count
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import viewer_theme
 from scaling_core.ui.presenter import presenting
-from scaling_core.viz.export import EDGE, GROWN, WIDTH, sized, to_csv, to_pdf, to_png, to_svg
+from scaling_core.viz.export import EDGE, GROWN, WIDTH, sized, svg_to_pdf, svg_to_png, to_csv, to_svg
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.live import script
 from scaling_core.viz.slide import Slide
@@ -145,6 +146,10 @@ def _files(
     assert slide.figure is not None
     drawn, figure = slide.figure, sized(slide.figure, *size)
 
+    @cache
+    def picture() -> str:
+        return to_svg(figure, padding=EDGE)
+
     def page() -> str:
         with speaking(language):
             live = None if follows is None else _live(follows)
@@ -152,9 +157,9 @@ def _files(
                            live=live)  # fmt: skip
 
     files: tuple[tuple[str, str, str, Callable[[], bytes | str]], ...] = (
-        ("png", "image/png", t("Picture, three times the size"), lambda: to_png(figure, padding=EDGE)),
-        ("svg", "image/svg+xml", t("Picture of lines and text"), lambda: to_svg(figure, padding=EDGE)),
-        ("pdf", "application/pdf", t("A page of its size"), lambda: to_pdf(figure, padding=EDGE)),
+        ("png", "image/png", t("Picture, three times the size"), lambda: svg_to_png(picture())),
+        ("svg", "image/svg+xml", t("Picture of lines and text"), picture),
+        ("pdf", "application/pdf", t("A page of its size"), lambda: svg_to_pdf(picture())),
         ("html", "text/html", t("A file that stays interactive, without a network"), page),
         ("csv", "text/csv", t("Every point that is drawn"), lambda: to_csv(drawn)),
     )

@@ -65,7 +65,7 @@ def _vega() -> Callable[..., Any]:
 
 
 def bring_vega() -> None:
-    """Send the browser what draws the charts, once a page; it lies in the browser's memory from then on."""
+    """Send the browser what draws the charts, first on a page; it lies in the browser's memory from then on."""
     with st.container(key="live-vega"):
         _vega()(key="live~vega")
 
@@ -124,7 +124,7 @@ def live_chart(
         "values": {**law.constants, **values},
         "alt": retold(alt),
     }
-    _component(f"chart-{tall}-{fits}", html, *_COMMON, "rows", "chart")(key=key, data=data)
+    _component(f"chart-{tall}-{fits}", html, *_COMMON, "rows", "beyond", "chart")(key=key, data=data)
     offer(
         figure, file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows, half=half,
         follows=Follows(law=law, kind=kind, args=args, values=values),
@@ -145,7 +145,7 @@ def live_words(
 ) -> None:
     """Text that follows the channel. said: what Python says, which stands there whenever nothing is dragged.
 
-    kind: "answer", "budget", "model" or "verdicts", see `words.js` for what each needs to say the same of other values.
+    kind: a key of WRITERS, see `words.js` and `beyond.js` for what each needs to say the same of other values.
     """
     colours = {
         "quiet": theme.muted, "rule": theme.border, "under": theme.under, "over": theme.over,
@@ -161,4 +161,4 @@ def live_words(
         "said": dict(said),
         **more,
     }
-    _component(f"words-{theme.mode}", html, *_COMMON, "rows", "words")(key=key, data=data)
+    _component(f"words-{theme.mode}", html, *_COMMON, "rows", "beyond", "words")(key=key, data=data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -197,23 +198,12 @@ def _files(scenes: Story, theme: Theme) -> None:
             t("Export the story"), written(scenes), "story.json", "application/json", key="story.json",
             on_click="ignore",
         )  # fmt: skip
-        st.download_button(
-            "PowerPoint",
-            lambda: _deck(scenes, language, base, theme.mode, "pptx"),
-            "story.pptx",
-            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-            key="story.pptx",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Markdown",
-            lambda: _deck(scenes, language, base, theme.mode, "marp"),
-            "story.zip",
-            "application/zip",
-            key="story.zip",
-            on_click="ignore",
-            help=t("For Marp: slides.md and its pictures."),
-        )
+        for name, kind, mime, about in (
+            ("PowerPoint", "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", None),
+            ("Markdown", "zip", "application/zip", t("For Marp: slides.md and its pictures.")),
+        ):
+            make = partial(_deck, scenes, language, base, theme.mode, kind)
+            st.download_button(name, make, f"story.{kind}", mime, key=f"story.{kind}", on_click="ignore", help=about)
 
 
 def _deck(scenes: Story, language: Language, base: str, mode: str, kind: str) -> bytes:

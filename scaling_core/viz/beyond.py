@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
-from scaling_core.language import t
-from scaling_core.laws import Law
+from scaling_core.language import raw, t
+from scaling_core.laws import Law, MuennighoffLaw
 from scaling_core.optimum import (
     Overtrained,
     inference_optimal,
@@ -24,7 +25,7 @@ from scaling_core.optimum import (
 )
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, log_domain, log_x, log_y
-from scaling_core.viz.figure import Figure, template
+from scaling_core.viz.figure import Figure, axes_of, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
 from scaling_core.viz.late import alt
@@ -149,7 +150,7 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
     The curve is the same for every loss of a law. The dot is the model that spends `times` the compute; the line at
     the left the size below which no data suffice. Marks outside the plot are left out.
     """
-    C = _some_budget(law)
+    C = some_budget(law)
     chosen = smaller_model(law, C=C, times=times)
     x_domain = (0.8 * chosen.least_fraction, 12.0)
     y_domain = (0.6, max(20.0, 1.6 * times))
@@ -202,7 +203,7 @@ _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
-def _some_budget(law: Law) -> float:
+def some_budget(law: Law) -> float:
     """A budget whose optimum and its smaller neighbours can be written; the curve is the same for every one."""
     for C in (1e22, 1e26, 1e32, 1e18, 1e38):
         try:
@@ -234,3 +235,33 @@ def _overtraining_template(theme: Theme) -> AltairChart:
         ).properties(height=HEIGHT, width="container"),
         theme,
     )
+
+
+def lifetime_args(figure: Figure, law: Law, C: float, served: float) -> dict[str, Any]:
+    """What `beyond.js` holds fixed of a lifetime figure: its axes, its amounts, and the places of names."""
+    amounts = served_amounts(law, C, served)
+    return {
+        **axes_of(figure),
+        "amounts": amounts,
+        "strong": amounts.index(served),
+        "names": figure.data["names"].text.to_list(),
+        "levels": figure.data["names"].dy.to_list(),
+        "places": figure.data["minima"][["dx", "dy"]].to_dict("records"),
+        "excess": isinstance(law, MuennighoffLaw),
+    }
+
+
+def overtraining_args(figure: Figure, law: Law, times: float, marks: Sequence[Mark]) -> dict[str, Any]:
+    """The same of an over-training figure; a point without N is the chosen one."""
+    trained = {mark.name: {"N": mark.N, "D": mark.D} for mark in marks}
+    return {
+        **axes_of(figure),
+        "budget": some_budget(law),
+        "times": times,
+        "points": [
+            {**point, **trained.get(str(point["name"]), {"N": 0.0, "D": 0.0})}
+            for point in figure.data["points"][["kind", "name", "dx", "dy", "align"]].to_dict("records")
+        ],
+        "words": {"wall": raw("below {share} no data suffice")},
+        "excess": isinstance(law, MuennighoffLaw),
+    }

@@ -92,7 +92,7 @@ def to_svg(chart: AnyChart, *, padding: int = PADDING) -> str:
 
 def to_pdf(chart: AnyChart, *, padding: int = PADDING) -> bytes:
     """The chart as a PDF of one page of its size, its text as text with the glyphs embedded."""
-    return bytes(vl_convert.svg_to_pdf(to_svg(chart, padding=padding)))
+    return svg_to_pdf(to_svg(chart, padding=padding))
 
 
 _TEXT = re.compile(r"<text\b[^>]*>.*?</text>", re.DOTALL)
@@ -142,6 +142,11 @@ def _as_wide(node: Any, font: str, size: float) -> Any:
 def svg_to_png(svg: str, scale: float = 3.0) -> bytes:
     """The picture of `to_svg` as PNG: what `to_png` gives, without laying the chart out a second time."""
     return bytes(vl_convert.svg_to_png(quicker(svg), scale=scale))
+
+
+def svg_to_pdf(svg: str) -> bytes:
+    """The picture of `to_svg` as PDF: what `to_pdf` gives, without laying the chart out a second time."""
+    return bytes(vl_convert.svg_to_pdf(svg))
 
 
 STYLING = frozenset(

@@ -87,6 +87,11 @@ def template(build: Callable[..., AltairChart]) -> Callable[..., Spec]:
     return cached
 
 
+def axes_of(figure: Figure) -> dict[str, Any]:
+    """The ends of both axes, {x_domain, y_domain}."""
+    return {name: figure.values[name] for name in ("x_domain", "y_domain")}
+
+
 def side_by_side(
     rows: Sequence[Sequence[tuple[Figure, str]]], *, title: Spec, width: int, height: int, gap: int
 ) -> Figure:

@@ -127,7 +127,7 @@ def _plain(value: Any) -> Any:
 @cache
 def _bundle() -> str:
     """Vega and what draws the file, some 0.9 MB; made once, in about a second."""
-    parts = _part("mountPanel", "law", "bus", "panel"), _part("mountChart", "law", "bus", "rows", "chart")
+    parts = _part("mountPanel", "law", "bus", "panel"), _part("mountChart", "law", "bus", "rows", "beyond", "chart")
     snippet = "\n".join([*parts, script("standalone")])
     bundle = kept(f"standalone {snippet}", lambda: str(vl_convert.javascript_bundle(snippet=snippet)))
     return bundle.replace("</script", "<\\/script")

@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from scaling_core.viz.live import script
+from tests.browser.twins import NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "127.0.0.1"
 START_SECONDS = 60.0
@@ -233,3 +236,15 @@ def page(browser: Browser, witness: Witness) -> Iterator[Page]:
         yield opened
     finally:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Browser) -> Iterator[Page]:
+    """An empty page in which the functions of the live charts are `lab`."""
+    page = browser.new_page()
+    page.evaluate(
+        "([source, names]) => { globalThis.lab = new Function(source + `; return { ${names} };`)(); }",
+        [script("law", "bus", "rows", "beyond"), NAMES],
+    )
+    yield page
+    page.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,10 +26,10 @@ from scaling_core.viz.models import compared, frontiers, nd_plane
 from scaling_core.viz.plane import plane_args
 from scaling_core.viz.theme import Theme, dark, enlarged, light
 from scaling_core.viz.uncertainty import cloud_args, constants_chart, optimum_args, optimum_chart
+from tests.browser.twins import alike, rows
 
 pytestmark = pytest.mark.browser
 
-NAMES = "compileLaw, optimum, judge, quantity, lossText, ratioText, scientific, filled, terms, ROWS"
 LAWS = {preset.id: preset.joint for preset in all_laws("joint")}
 N = np.geomspace(1e5, 1e13, 33)
 D = np.geomspace(1e7, 1e15, 33)
@@ -38,18 +37,6 @@ MARKS = [
     Mark(name="GPT-3", N=model("gpt3").N, D=300e9, strong=True),
     Mark(name="Chinchilla", N=70e9, D=1.4e12),
 ]
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser) -> Iterator[Page]:
-    """An empty page in which the functions of the live charts are `lab`."""
-    page = browser.new_page()
-    page.evaluate(
-        "([source, names]) => { globalThis.lab = new Function(source + `; return { ${names} };`)(); }",
-        [script("law", "bus", "rows"), NAMES],
-    )
-    yield page
-    page.close()
 
 
 def near(found: Any, wanted: Any, rel: float) -> None:
@@ -109,36 +96,6 @@ def test_numbers_read_alike(lab: Page) -> None:
     assert found[1] == [scientific(x) for x in numbers]
     assert found[2] == [format_loss(x) for x in losses]
     assert found[3] == [ratio(x) for x in numbers]
-
-
-Rows = dict[str, list[dict[str, Any]]]
-
-
-def rows(lab: Page, kind: str, law: Law, values: dict[str, float], args: dict[str, Any]) -> Rows:
-    """The rows that the browser makes."""
-    made: Rows = lab.evaluate(
-        """([made, kind, c, args]) => {
-            const law = lab.compileLaw(made);
-            return lab.ROWS[kind](law, law.core(c), c, args);
-        }""",
-        [browser_law(law), kind, {**law.constants, **values}, args],
-    )
-    return made
-
-
-def alike(found: Rows, wanted: Any) -> None:
-    """The same rows in the same order: texts equal, numbers to 1e-11."""
-    assert set(found) == set(wanted)
-    for name, frame in wanted.items():
-        expected = frame.to_dict("records")
-        assert len(found[name]) == len(expected), name
-        for one, two in zip(found[name], expected, strict=True):
-            assert set(one) == set(two), name
-            for field, value in two.items():
-                if isinstance(value, str):
-                    assert one[field] == value, (name, field)
-                elif not math.isnan(value):
-                    assert one[field] == pytest.approx(value, rel=1e-11), (name, field)
 
 
 @pytest.mark.parametrize("id", ["hoffmann2022", "besiroglu2024", "kaplan2020-joint", "muennighoff2023"])
@@ -224,7 +181,7 @@ def test_the_lines_of_the_plane(lab: Page, rest: str, law: Law, theme: Theme) ->
 @pytest.mark.parametrize("id", LAWS)
 def test_the_table_of_the_models(browser: Browser, id: str) -> None:
     page = browser.new_page()
-    source = script("law", "bus", "rows", "words").replace("export default function (", "function mounted (")
+    source = script("law", "bus", "rows", "beyond", "words").replace("export default function (", "function mounted (")
     words = {
         "on": "{N} on {D}",
         "under_one": "under 1%",

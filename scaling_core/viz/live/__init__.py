@@ -19,7 +19,7 @@ import vl_convert
 from scaling_core.language import raw
 from scaling_core.laws import Law
 from scaling_core.optimum.browser import browser_law
-from scaling_core.viz.figure import Figure
+from scaling_core.viz.figure import Figure, axes_of
 from scaling_core.viz.isoflop import Ghost, Mark
 from scaling_core.viz.kept import kept
 
@@ -78,7 +78,7 @@ def isoflop_args(figure: Figure, marks: Sequence[Mark], ghosts: Sequence[Ghost])
         for mark, place in zip(marks, places, strict=True)
     ]
     band = {name: figure.data[name].to_dict("records") for name in ("band", "band_name")}
-    return {**_domains(figure), "marks": held, "ghosts": ghost_data(ghosts), "C": figure.values["C"], **band}
+    return {**axes_of(figure), "marks": held, "ghosts": ghost_data(ghosts), "C": figure.values["C"], **band}
 
 
 def slice_args(figure: Figure, variable: str) -> dict[str, Any]:
@@ -88,13 +88,9 @@ def slice_args(figure: Figure, variable: str) -> dict[str, Any]:
     else:
         words = {"with": raw("with {n} parameters"), "unlimited": raw("unlimited parameters")}
     words["floor"] = raw("no model goes below {loss}")
-    return {**_domains(figure), "variable": variable, "words": words}
+    return {**axes_of(figure), "variable": variable, "words": words}
 
 
 def terms_args(figure: Figure) -> dict[str, Any]:
     """The same of the bars of the terms: the names of the two rows."""
     return {"rows": list(figure.values["rows"])}
-
-
-def _domains(figure: Figure) -> dict[str, Any]:
-    return {"x_domain": figure.values["x_domain"], "y_domain": figure.values["y_domain"]}

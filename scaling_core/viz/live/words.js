@@ -34,7 +34,8 @@ function write(here, said) {
 
 function answerHtml({ question, headline, detail, line }) {
   return `<p class="question">${escaped(question)}</p><h1>${escaped(headline)}</h1>` +
-    `<p class="detail">${escaped(detail)}</p><p class="line" title="${escaped(line)}">${escaped(line)}</p>`;
+    `<p class="detail">${escaped(detail)}</p>` +
+    (line ? `<p class="line" title="${escaped(line)}">${escaped(line)}</p>` : "");
 }
 
 function numbersHtml({ numbers, ghosts }) {
@@ -110,4 +111,5 @@ function verdictsSaid(data, law, k, c) {
   return { head: w.head, rows, kinds: verdicts.map((v) => KINDS.indexOf(v.status)) };
 }
 
-const WRITERS = { answer: answerSaid, budget: budgetSaid, model: modelSaid, verdicts: verdictsSaid };
+const WRITERS = { answer: answerSaid, budget: budgetSaid, model: modelSaid, verdicts: verdictsSaid, served: servedSaid,
+  served_numbers: servedNumbers, trained: trainedSaid, trained_numbers: trainedNumbers };
