@@ -137,7 +137,7 @@ def _css(theme: Theme) -> str:
 body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
 body:has(.st-key-deck-tray) .rc-overflow [data-testid="stTopNavSection"] {{ margin-right: 0 !important; }}
 .st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
-[data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 4.5rem; }}
+[data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 10rem; }}
 @media (min-height: 900px) {{
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
     height: 46vh !important; flex-basis: 46vh !important; }}

@@ -72,7 +72,6 @@ def _bar(theme: Theme) -> str:
 .st-key-scene-keys {{ position: fixed; opacity: 0; pointer-events: none; }}
 [data-testid="stLayoutWrapper"]:has(> .st-key-scene-menu), [data-testid="stLayoutWrapper"]:has(> .st-key-scene-keys),
 [data-testid="stLayoutWrapper"]:has(> .st-key-language-switch) {{ position: absolute; }}
-[data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 9rem; }}
 [data-testid="stLayoutWrapper"]:has(> .st-key-scene-bar) {{ position: sticky; top: 3.55rem; z-index: 990; }}
 .st-key-scene-bar {{ background: {theme.background}; border-bottom: 2px solid {theme.border}; padding: 0 0 .4rem; }}
 .sl-scene {{ display: flex; gap: .9rem; align-items: baseline; }}
@@ -114,6 +113,7 @@ html {{ font-size: clamp(19px, 2.35vh, 30px) !important; }}
 [data-testid="stElementContainer"]:has(.sl-quiet) {{ display: none; }}
 [data-testid="stMainBlockContainer"] {{ padding: 0 2.2rem 2rem !important; }}
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {{ gap: .55rem; }}
+[data-testid="stSidebar"] {{ min-width: 18rem !important; max-width: 18rem !important; }}
 .sl-lab-title {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 [data-testid="stLayoutWrapper"]:has(> .st-key-scene-bar) {{ top: 0; }}
 .st-key-scene-line {{ position: relative; }}

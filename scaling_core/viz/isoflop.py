@@ -21,7 +21,7 @@ from scaling_core.laws import Law
 from scaling_core.optimum import Allocation, frontier, isoflop, loss_band, optimal_for_compute
 from scaling_core.viz.axes import Domain, axis_values, decades, linear_y, log_domain, log_x, nice_domain, scientific
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
+from scaling_core.viz.labels import Box, datum, halo_text, named_points, overlap, text_width, to_pixels
 from scaling_core.viz.late import alt
 from scaling_core.viz.laws import loss_title
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
@@ -105,20 +105,21 @@ def isoflop_chart(
     points = [
         to_pixels(m.N, y, x_domain, y_domain, _WIDTH, _PLOT, log_y=False) for m, y in zip(marks, losses, strict=True)
     ]
+    named = pd.DataFrame(
+        [
+            {**_right_end(curve, y_domain), "kind": str(k), "text": f"{scientific(float(budgets[k]))} FLOP"}
+            for k, curve in enumerate(curves[:5])
+            if len(curve)
+        ],
+        columns=["N", "loss", "dy", "kind", "text"],
+    )
     return Figure(
         template=_isoflop_template(theme),
         data={
             "curves": pd.concat(curves, ignore_index=True),
             "ridge": pd.DataFrame({"N": sweep_N, "loss": sweep_loss}),
             "minima": pd.DataFrame({"N": best_N, "loss": best_loss}),
-            "names": pd.DataFrame(
-                [
-                    {**_right_end(curve, y_domain), "kind": str(k), "text": f"{scientific(float(budgets[k]))} FLOP"}
-                    for k, curve in enumerate(curves[:5])
-                    if len(curve)
-                ],
-                columns=["N", "loss", "dy", "kind", "text"],
-            ),
+            "names": named,
             "steps": pd.DataFrame(steps, columns=["N", "loss", "N2", "loss2"], dtype=float),
             "marks": named_points(
                 points,
@@ -130,7 +131,7 @@ def isoflop_chart(
                 segments=[line for curve in curves for line in _segments(curve, x_domain, y_domain)],
             ),
             **_ghost_frames(law, ghosts, C, N, y_domain),
-            **_band_frames(ghosts, C, N, y_domain),
+            **_band_frames(ghosts, C, N, (x_domain, y_domain), _name_boxes(named, (x_domain, y_domain), theme), theme),
         },
         values={"C": C, **axis_values("x", x_domain), **axis_values("y", y_domain, log=False)},
     )
@@ -167,8 +168,29 @@ def _ghost_frames(
     }
 
 
-def _band_frames(ghosts: Sequence[Ghost], C: float, N: FloatArray, y_domain: Domain) -> dict[str, pd.DataFrame]:
-    """Between which losses the refits of a ghost put each size at the compute C, cut as its curve is, and its name."""
+def _name_boxes(names: pd.DataFrame, axes: tuple[Domain, Domain], theme: Theme) -> list[Box]:
+    """The room that names take which end at a point of their curve, in pixels."""
+    boxes = []
+    for N, loss, dy, text in zip(names.N, names.loss, names.dy, names.text, strict=True):
+        x, y = to_pixels(N, loss, *axes, _WIDTH, _PLOT, log_y=False)
+        high = 0.6 * theme.mark_size
+        boxes.append((x - 9 - text_width(text, theme.mark_size), y + dy - high, x - 9, y + dy + high))
+    return boxes
+
+
+def _band_frames(
+    ghosts: Sequence[Ghost],
+    C: float,
+    N: FloatArray,
+    axes: tuple[Domain, Domain],
+    taken: Sequence[Box],
+    theme: Theme,
+) -> dict[str, pd.DataFrame]:
+    """Between which losses the refits of a ghost put each size at the compute C, cut as its curve is, and its name.
+
+    taken: the room of other names, in pixels.
+    """
+    y_domain = axes[1]
     top = y_domain[1] + 0.5 * (y_domain[1] - y_domain[0])
     band, names = pd.DataFrame(columns=["N", "low", "high"], dtype=float), []
     fitted = next((ghost for ghost in ghosts if ghost.replicates is not None), None)
@@ -181,13 +203,16 @@ def _band_frames(ghosts: Sequence[Ghost], C: float, N: FloatArray, y_domain: Dom
             keep = spread.low < top
             band = pd.DataFrame({"N": N[keep], "low": spread.low[keep], "high": np.minimum(spread.high[keep], top)})
     if fitted is not None and len(band):
-        end = _right_end(band.rename(columns={"high": "loss"}), y_domain, _BAND_NAME)
-        names = [{"N": end["N"], "loss": end["loss"], "text": t("{level:.0f}% interval", level=100 * fitted.level)}]
+        upper, text = band.rename(columns={"high": "loss"}), t("{level:.0f}% interval", level=100 * fitted.level)
+        ends = (_right_end(upper, y_domain, share) for share in _BAND_NAME)
+        places = [pd.DataFrame([{"N": end["N"], "loss": end["loss"], "dy": 0.0, "text": text}]) for end in ends]
+        free = (one for one in places if not any(overlap(_name_boxes(one, axes, theme)[0], box) for box in taken))
+        names = next(free, places[-1]).drop(columns="dy").to_dict("records")
     return {"band": band, "band_name": pd.DataFrame(names, columns=["N", "loss", "text"])}
 
 
-_BAND_NAME = 0.8
-"""Share of the plot's height at which the band is named, below the name of the curve."""
+_BAND_NAME = (0.8, 0.72, 0.64, 0.56, 0.48)
+"""Shares of the plot's height at which the band is named: the first that no curve's name takes."""
 
 
 def _held(N: float) -> float:

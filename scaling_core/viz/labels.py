@@ -58,7 +58,7 @@ def text_width(text: str, size: float) -> float:
     return 0.54 * size * len(text) + 0.46 * size * full
 
 
-def _overlap(one: Box, two: Box) -> float:
+def overlap(one: Box, two: Box) -> float:
     """The area in which two boxes overlap, square pixels."""
     wide = min(one[2], two[2]) - max(one[0], two[0])
     high = min(one[3], two[3]) - max(one[1], two[1])
@@ -117,8 +117,8 @@ def place(
             left = x + dx - {"left": 0.0, "right": wide, "center": wide / 2}[align]
             box = (left, y + dy - high / 2, left + wide, y + dy + high / 2)
             cost = 0.3 * rank + (20.0 if rank >= _FAR else 0.0)
-            cost += 4.0 * sum(_overlap(box, other) for other in taken)
-            cost += 4.0 * sum(_overlap(box, dot) for other, dot in enumerate(dots) if other != index)
+            cost += 4.0 * sum(overlap(box, other) for other in taken)
+            cost += 4.0 * sum(overlap(box, dot) for other, dot in enumerate(dots) if other != index)
             cost += 3.0 * sum(_crosses(box, line) for line in near)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - width) + max(0.0, -box[1]) + max(0.0, box[3] - height)
             cost += 40.0 * outside

@@ -14,7 +14,7 @@ from scaling_core.viz.axes import axis_values, log_domain, log_x, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text
 from scaling_core.viz.late import alt
-from scaling_core.viz.theme import FONT, POWER_FONT, AltairChart, Theme, themed
+from scaling_core.viz.theme import FONT, POWER_FONT, AltairChart, Theme, light, themed
 
 STEP = 21
 """Pixels from line to line."""
@@ -112,6 +112,7 @@ def _ratio_template(theme: Theme) -> AltairChart:
     shape = alt.Shape("shape:N", scale=None, legend=None)
     dash = alt.condition("datum.shape == 'circle'", alt.value([1, 0]), alt.value([2, 5]))
     place = {"dx": datum("dx"), "align": datum("align")}
+    step = round(STEP * theme.mark_size / light().mark_size)
     chart: AltairChart = alt.layer(
         alt.Chart(alt.NamedData("names")).mark_rule(color=theme.muted, strokeWidth=theme.thin_width).encode(x),
         rows.mark_rule(color=wrong, strokeWidth=2.5, opacity=0.55).encode(x2=alt.X2(**one), strokeDash=dash),
@@ -123,5 +124,9 @@ def _ratio_template(theme: Theme) -> AltairChart:
         heads.mark_text(
             fontSize=theme.label_size, fontWeight=600, color=theme.muted, baseline="bottom", dy=-6, align=datum("align")
         ),
-    ).properties(height=alt.Step(STEP), width="container", padding={"left": 5, "top": 26, "right": 5, "bottom": 5})
+    ).properties(
+        height=alt.Step(step),
+        width="container",
+        padding={"left": 5, "top": 26, "right": 5, "bottom": 5},
+    )
     return themed(chart, theme)

@@ -64,6 +64,8 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
         expect(page.locator(".sl-scene-said")).to_contain_text(told(scene, "sentence", "en"))
         expect(headline(page)).not_to_be_empty()
         no_traceback(page)
+        if scene.focus:
+            expect(page.locator(".st-key-plot-area-wall")).to_be_in_viewport(ratio=0.9)
         if n == 1:
             page.keyboard.press("p")
             expect(header).to_be_hidden()

@@ -14,9 +14,10 @@ from scaling_core.laws import ChinchillaLaw, GadreLaw
 from scaling_core.optimum import optimal_for_compute
 from scaling_core.units import format_quantity
 from scaling_core.viz.figure import Figure
-from scaling_core.viz.isoflop import Ghost, Mark, isoflop_chart
+from scaling_core.viz.isoflop import Ghost, Mark, _name_boxes, isoflop_chart
+from scaling_core.viz.labels import overlap
 from scaling_core.viz.live import isoflop_args
-from scaling_core.viz.theme import dark, light
+from scaling_core.viz.theme import STAGES, dark, enlarged, light
 from scaling_core.viz.uncertainty import best_band, constants_chart, optimum_chart
 
 C = 3.15e23
@@ -43,6 +44,18 @@ def corrected(values: FloatArray, estimate: float, level: float) -> tuple[float,
         place = normal.cdf(2 * shift + normal.inv_cdf(tail)) * (count + 1) - 1
         ends.append(float(np.interp(place, range(count), ordered)))
     return ends[0], ends[1]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("C", [5.76e23, 3.15e23, 1e20, 1e26])
+def test_the_bands_name_keeps_off_the_names_of_curves(C: float, stage: float) -> None:
+    theme = enlarged(light(), stage)
+    figure = isoflop_chart(FITTED.law, C, [], theme, ghosts=[FITTED])
+    axes = tuple(figure.values["x_domain"]), tuple(figure.values["y_domain"])
+    (band,) = _name_boxes(figure.data["band_name"].assign(dy=0.0), axes, theme)
+    others = _name_boxes(figure.data["names"], axes, theme)
+    assert len(others) >= 4
+    assert not any(overlap(band, box) for box in others)
 
 
 def test_the_published_refits_spread_as_the_published_standard_errors() -> None:

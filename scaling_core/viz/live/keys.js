@@ -145,8 +145,9 @@ function barEnd() {
   return bar ? bar.getBoundingClientRect().bottom : 0;
 }
 
-// The page's parts after its opening.
+// The page's parts after its opening: answers, those that follow the hand among them, and sections.
 function parts(main) {
-  const all = [...main.querySelectorAll(".sl-answer, .sl-section")];
-  return all.length && all[0].matches(".sl-answer") ? all.slice(1) : all;
+  const all = [...main.querySelectorAll(".sl-answer, .sl-section, [data-testid=stBidiComponentIsolated]")]
+    .filter((one) => !one.shadowRoot || one.shadowRoot.querySelector("h1"));
+  return all.length && !all[0].matches(".sl-section") ? all.slice(1) : all;
 }
