@@ -41,6 +41,7 @@ current = st.navigation(
         st.Page("pages/calculator.py", title=t("Calculator"), default=True),
         st.Page("pages/models.py", title=t("GPT-3 vs Chinchilla"), url_path="models"),
         st.Page("pages/beyond.py", title=t("Beyond the optimum"), url_path="beyond"),
+        st.Page("pages/plan.py", title=t("Plan a training"), url_path="plan"),
         st.Page("pages/fit.py", title=t("Fit your runs"), url_path="fit"),
         st.Page("pages/demo.py", title=t("Synthetic demo"), url_path="demo"),
         st.Page("pages/lab.py", title=t("Run on my Mac"), url_path="lab"),

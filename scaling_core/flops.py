@@ -23,10 +23,11 @@ def training_flops(N: float, D: float) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterCount:
-    """Parameters of a GPT-2 style model, in groups.
+    """Parameters of a decoder-only model, in groups.
 
     blocks: attention and MLP of every layer with their biases and norms, and the final norm.
-    token_embedding: V d. position_embedding: T d. head: V d where the output matrix is its own, 0 where it is tied.
+    token_embedding: V d. position_embedding: T d where positions are learned, 0 where they are rotary.
+    head: V d where the output matrix is its own, 0 where it is tied.
     """
 
     blocks: int
@@ -65,6 +66,41 @@ def gpt2_parameters(*, n_layer: int, d_model: int, vocab_size: int, context: int
         blocks=n_layer * (12 * d * d + 13 * d) + 2 * d,
         token_embedding=vocab_size * d,
         position_embedding=context * d,
+        head=0 if tied else vocab_size * d,
+    )
+
+
+def llama_hidden(d_model: int) -> int:
+    """Width of a Llama's MLP: 8/3 d, rounded up to a multiple of 256, so that its three matrices hold 8 d^2.
+
+    Source: Touvron et al. 2023, section 2.2, and the released code.
+    """
+    return 256 * -(-8 * d_model // (3 * 256))
+
+
+def llama_parameters(
+    *,
+    n_layer: int,
+    d_model: int,
+    n_head: int,
+    vocab_size: int,
+    n_kv_head: int | None = None,
+    hidden: int | None = None,
+    tied: bool = False,
+) -> ParameterCount:
+    """Parameters of a Llama style model: rotary positions, RMS norms, SwiGLU, no biases.
+
+    n_kv_head: heads of keys and values where they are fewer than those of queries (Ainslie et al. 2023); must divide
+    them. hidden: width of the MLP, `llama_hidden` by default. A block holds 2 d^2 (queries, output), 2 d^2 n_kv_head /
+    n_head (keys, values), 3 d hidden and two norms of d; the model ends with one more norm. Llama 2 7B has
+    6,738,415,616, Llama 3 8B 8,030,261,248. Source: Touvron et al. 2023, tables 1 and 2, and the released checkpoints.
+    """
+    d = d_model
+    kv = d // n_head * (n_kv_head or n_head)
+    return ParameterCount(
+        blocks=n_layer * (2 * d * d + 2 * d * kv + 3 * d * (hidden or llama_hidden(d)) + 2 * d) + d,
+        token_embedding=vocab_size * d,
+        position_embedding=0,
         head=0 if tied else vocab_size * d,
     )
 

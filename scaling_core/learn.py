@@ -28,6 +28,7 @@ ADDRESS: Mapping[str, tuple[str, ...]] = {
     "calculator": ("law", "C", "N", "D"),
     "models": ("law",),
     "beyond": ("law", "C", "served", "unique"),
+    "plan": ("law",),
     "fit": (),
     "demo": (),
     "lab": ("sweep",),
@@ -36,6 +37,7 @@ ADDRESS: Mapping[str, tuple[str, ...]] = {
 """The pages that a step can open, by their part of the address, and the parameters that each takes there."""
 STATE: Mapping[str, tuple[str, ...]] = {
     "calculator": ("given",),
+    "plan": ("plan.given", "plan.hardware"),
     "fit": ("fit.source", "fit.approach"),
     "demo": ("planted", "demo.noise"),
     "lab": ("lab.mode", "lab.corpus", "lab.own.what"),

@@ -19,6 +19,7 @@ SPEAKERS = {"t": 1, "raw": 1, "tn": 2}
 """The functions whose first arguments are texts, and how many of them."""
 COLUMNS = {
     "models.csv": ("note",),
+    "hardware.csv": ("note",),
     "talk_claims.csv": ("label", "claim"),
 }
 """Columns of the tables in `data/` that are read by people, each cell one text."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from scaling_core.errors import InputError, ScalingError
 from scaling_core.fit.intervals import INTERVALS
+from scaling_core.hardware import devices
 from scaling_core.language import t
 from scaling_core.laws import FORMS, Law, PowerLaw, law_from_constants
 from scaling_core.library import find_law
@@ -116,6 +117,27 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
         _number("served", "10T", 1.0, 1e24, address=True),
         _number("times", "2", 1.0, 1000.0),
         _number("unique", "100B", 1e6, 1e20, address=True),
+    ),
+    "plan": (
+        _LAW,
+        _choice("plan.given", "days", "usd", "C", "loss", "N", "D"),
+        _number("plan.days", "30", 1e-6, 1e6),
+        _number("plan.usd", "10K", 1e-3, 1e15),
+        _number("plan.C", "1e21", 1e12, 1e32),
+        _number("plan.loss", "2.4", 1e-3, 1e3),
+        _number("plan.N", "7B", 1e3, 1e18),
+        _number("plan.D", "100B", 1e3, 1e20),
+        Part(name="plan.hardware", kind="choice", default="a100-80gb"),
+        _number("plan.own", "100", 1e-6, 1e9),
+        _number("plan.count", "1", 1, 1e6),
+        _number("plan.mfu", "40", 1, 100),
+        *(_line(f"plan.price.{id}") for id in (*(one.id for one in devices() if one.peaks), "own", "measured")),
+        Part(name="plan.model", kind="choice", default="gpt3"),
+        _choice("plan.style", "gpt2", "llama"),
+        _number("plan.vocab.gpt2", "50257", 2, 2**22),
+        _number("plan.vocab.llama", "32000", 2, 2**22),
+        _number("plan.context.gpt2", "1024", 8, 2**20),
+        _number("plan.context.llama", "4096", 8, 2**20),
     ),
     "fit": (
         Part(name="fit.source", kind="choice", default="example"),

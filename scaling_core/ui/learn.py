@@ -202,6 +202,7 @@ def page_names() -> Mapping[str, str]:
         "calculator": t("Calculator"),
         "models": t("GPT-3 vs Chinchilla"),
         "beyond": t("Beyond the optimum"),
+        "plan": t("Plan a training"),
         "fit": t("Fit your runs"),
         "demo": t("Synthetic demo"),
         "lab": t("Run on my Mac"),

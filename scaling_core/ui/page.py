@@ -114,6 +114,14 @@ def said(text: str) -> str:
     return html.escape(retold(text), quote=True)
 
 
+def _more() -> str:
+    """The menu of pages that the window has no room for, which Streamlit names in English alone."""
+    if current() == "en":
+        return ""
+    menu = '[data-testid="stTopNavSection"] p'
+    return f'{menu} {{ font-size: 0; }} {menu}::after {{ content: "{t("More pages")}"; font-size: 1rem; }}'
+
+
 def _css(theme: Theme) -> str:
     """Type scale and spacing of the page's own blocks, in the colours of the theme."""
     return f"""<style>
@@ -135,9 +143,9 @@ def _css(theme: Theme) -> str:
 .st-key-deck-tray {{ position: fixed; top: .65rem; right: 12.4rem; width: auto; z-index: 999991; }}
 [data-testid="stLayoutWrapper"]:has(> .st-key-deck-tray) {{ position: absolute; }}
 body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
-body:has(.st-key-deck-tray) .rc-overflow [data-testid="stTopNavSection"] {{ margin-right: 0 !important; }}
 .st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
-[data-testid="stTopNavSection"], .rc-overflow {{ margin-right: 10rem; }}
+.rc-overflow {{ margin-right: 9rem; }}
+{_more()}
 @media (min-height: 900px) {{
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
     height: 46vh !important; flex-basis: 46vh !important; }}

@@ -25,6 +25,9 @@ from scaling_core.viz.theme import Theme, theme_of
 _ASKED = "story.asked"
 _SAID = "story.said"
 _FILE = "story.file"
+_BARE = "[data-testid=stSidebar], [data-testid=stExpandSidebarButton] { display: none; }"
+NARROW = 769
+"""Pixels of width below which the navigation is in the sidebar, which then stays."""
 Edit = Callable[[Story], Story]
 
 
@@ -32,7 +35,7 @@ def story_page(theme: Theme) -> None:
     """The picture that the address names, else the scenes."""
     picture = st.query_params.get("picture", "")
     if picture != BESIDE:
-        st.html("<style>[data-testid=stSidebar], [data-testid=stExpandSidebarButton] { display: none; }</style>")
+        st.html(f"<style>@media (min-width: {NARROW}px) {{ {_BARE} }}</style>")
     if picture in DRAWN:
         DRAWN[picture](theme)
         return

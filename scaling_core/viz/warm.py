@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from scaling_core.viz import (
     fit_path,
     isoflop,
     laws,
+    plan,
     surface,
     talk,
     uncertainty,
@@ -35,7 +36,7 @@ log = logging.getLogger("scaling_lab.warm")
 State = Literal["cold", "warming", "warm", "failed"]
 PAUSE = 3.0
 """Seconds before the converter is started, which holds up everything for half a second: the first look comes first."""
-_once = threading.Lock()
+_once, _leaving = threading.Lock(), threading.Event()
 _state: State = "cold"
 
 
@@ -51,7 +52,15 @@ def warm_up() -> None:
         if _state != "cold":
             return
         _state = "warming"
-    threading.Thread(target=_everything, name="warm-up", daemon=True).start()
+    thread = threading.Thread(target=_everything, name="warm-up", daemon=True)
+    atexit.register(_end, thread)
+    thread.start()
+
+
+def _end(thread: threading.Thread) -> None:
+    """Let the thread come out of the converter before the interpreter goes, which would abort the process."""
+    _leaving.set()
+    thread.join(timeout=10.0)
 
 
 def _everything() -> None:
@@ -71,6 +80,7 @@ def _everything() -> None:
         (beyond._lifetime_template, ()),
         (beyond._overtraining_template, ()),
         (wall._wall_template, ()),
+        (plan._time_template, ()),
         (talk._ratio_template, ()),
         (fit._law_template, ("C",)),
         (fit_detail._residual_template, ("N",)),
@@ -82,8 +92,10 @@ def _everything() -> None:
             for make, options in templates:
                 with speaking(language):
                     make(theme, *options)
-                time.sleep(0.02)
-        time.sleep(PAUSE)
+                if _leaving.wait(0.02):
+                    return
+        if _leaving.wait(PAUSE):
+            return
         to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
         _state = "warm"
     except Exception:

@@ -17,6 +17,7 @@ PAGES = (
     "Calculator",
     "GPT-3 vs Chinchilla",
     "Beyond the optimum",
+    "Plan a training",
     "Fit your runs",
     "Synthetic demo",
     "Run on my Mac",
@@ -69,6 +70,21 @@ def test_every_page_opens_and_torch_stays_outside(app_server: AppServer, page: P
     files = mapped_files(app_server.pid)
     assert any("numpy" in file for file in files), "the libraries of the server could not be read"
     assert [file for file in files if re.search(r"libtorch|/torch/", file)] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/story"])
+def test_at_twice_the_zoom_nothing_is_cut_and_every_page_can_be_reached(
+    app_server: AppServer, page: Page, witness: Witness, path: str
+) -> None:
+    page.set_viewport_size({"width": 640, "height": 360})
+    page.goto(app_server.url + path)
+    page.locator("h1").first.wait_for()
+    at_rest(page)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Talk check").click()
+    expect(page.locator("h1").first).to_contain_text("hold")
+    witness.check()
 
 
 @pytest.mark.parametrize("path", ["/models", "/lab?sweep=new"])

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_browser_answers_once_and_is_green(app_server: AppServer, page: Page, witness: Witness) -> None:
+    (app_server.home / "calibrations.json").unlink(missing_ok=True)
     sent: list[object] = []
     page.on("websocket", lambda channel: channel.on("framesent", lambda frame: sent.append(frame)))
     page.goto(f"{app_server.url}/preflight")

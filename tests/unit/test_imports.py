@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("words", ("language",)),
-    ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog")),
+    ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog", "hardware")),
     ("answers", ("optimum", "fit", "demo", "talk", "curves", "learn")),
     (
         "declared",
@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "lab.identity",
             "lab.modes",
             "lab.plan",
+            "planning",
         ),
     ),
     (

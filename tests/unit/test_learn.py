@@ -14,6 +14,7 @@ import pytest
 from scaling_core import learn, ticks
 from scaling_core.catalog import preset, presets
 from scaling_core.errors import ScalingError, StoreError
+from scaling_core.hardware import devices
 from scaling_core.lab.known_texts import list_choices
 from scaling_core.lab.spec import MODES
 from scaling_core.language import speaking
@@ -79,6 +80,8 @@ def test_every_target_is_a_page_of_the_app_and_every_value_is_one_it_takes(proje
         "fit.source": {"example", "recorded", "upload"},
         "fit.approach": {"parametric", "isoflop", "envelope"},
         "given": {"C"},
+        "plan.given": {"days", "usd", "C", "loss", "N", "D"},
+        "plan.hardware": {one.id for one in devices() if one.peaks},
         "verdict": set(VERDICTS),
         "sweep": {"new", "example"},
     }

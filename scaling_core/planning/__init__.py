@@ -1,0 +1,25 @@
+"""Planning a training: what a budget buys, how far the laws agree on it, and how it compares with others.
+
+`budget` answers from every side, `evidence` says what a law's numbers rest on, `trust` puts the published laws beside
+each other, `compare` ranks configurations.
+"""
+
+from __future__ import annotations
+
+from scaling_core.planning.budget import Budgeted, Machine, TrainingBudget, budgeted, machine
+from scaling_core.planning.evidence import Extrapolation, Interval, Refits, Source, extrapolation, law_of, refits_of
+
+__all__ = [
+    "Budgeted",
+    "Extrapolation",
+    "Interval",
+    "Machine",
+    "Refits",
+    "Source",
+    "TrainingBudget",
+    "budgeted",
+    "extrapolation",
+    "law_of",
+    "machine",
+    "refits_of",
+]
