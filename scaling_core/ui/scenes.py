@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from scaling_core.catalog import Preset
 from scaling_core.errors import InputError, ScalingError
@@ -40,6 +41,10 @@ BEGIN, OPEN = "begin", "open "
 """Wishes: the story from its beginning, and the scene whose id follows."""
 
 
+_FIELDS = {one.name for parts in PARTS.values() for one in parts if one.address and one.kind not in ("law", "address")}
+"""What a field of some page binds to the address, and nothing else may then set."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Playing:
     """The scene that a viewer is shown. turn: counts the scenes shown. story: whether a story is on, with its bar.
@@ -66,7 +71,11 @@ def open_scene(scene: Scene, *, story: bool = True, notes: tuple[str, ...] = ())
     st.session_state[PLAYING] = Playing(scene=scene, turn=turn, story=story, notes=(*notes, *found))
     if LANGUAGE in st.query_params:
         address[LANGUAGE] = st.query_params[LANGUAGE]
-    st.switch_page(f"pages/{scene.page}.py", query_params=address)
+    page = f"pages/{scene.page}.py"
+    try:
+        st.switch_page(page, query_params=address)
+    except StreamlitAPIException:  # a field of the present page holds one of them; the session has its value already
+        st.switch_page(page, query_params={name: value for name, value in address.items() if name not in _FIELDS})
 
 
 def close_story() -> None:

@@ -66,6 +66,14 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
         no_traceback(page)
         if scene.focus:
             expect(page.locator(".st-key-plot-area-wall")).to_be_in_viewport(ratio=0.9)
+        if scene.id == "inference":
+            there = headline(page).inner_text()
+            page.keyboard.press("PageUp")
+            stands_at(page, "wall")
+            expect(page.locator(".sl-answer h1")).to_contain_text("10²⁶ FLOP")
+            page.keyboard.press("PageDown")
+            stands_at(page, "inference")
+            expect(headline(page)).to_have_text(there)
         if n == 1:
             page.keyboard.press("p")
             expect(header).to_be_hidden()
