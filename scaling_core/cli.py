@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scaling_core import __version__
-from scaling_core.commands import demo, fit, optimum, talk, theory
+from scaling_core.commands import demo, fit, optimum, plan, talk, theory
 from scaling_core.errors import CorpusError, FitError, InputError, ScalingError
 
 BAD_INPUT = 2
@@ -40,7 +40,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scaling-lab {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for room in (theory, optimum, fit, demo, talk):
+    for room in (theory, optimum, plan, fit, demo, talk):
         room.register(commands)
     if command == "lab":
         from scaling_core.lab.commands import register as register_lab

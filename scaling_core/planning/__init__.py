@@ -1,7 +1,8 @@
 """Planning a training: what a budget buys, how far the laws agree on it, and how it compares with others.
 
 `budget` answers from every side, `evidence` says what a law's numbers rest on, `trust` puts the published laws beside
-each other, `compare` ranks configurations.
+each other, `compare` ranks configurations, `transfer` says what continuing a trained model is worth, `experts` what a
+mixture of experts buys, both with how solid that is (`solidity`).
 """
 
 from __future__ import annotations

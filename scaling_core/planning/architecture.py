@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from scaling_core.errors import InputError
 from scaling_core.flops import ParameterCount, gpt2_parameters, llama_hidden, llama_parameters
 from scaling_core.language import t, tn
+from scaling_core.optimum.core import named
 from scaling_core.units import format_quantity
 
 Style = Literal["gpt2", "llama"]
@@ -129,20 +130,20 @@ def of_shape(
 ) -> Architecture:
     """The model of that depth and width. wanted: N asked for, by default its own. Raises InputError on a bad field."""
     if style not in get_args(Style):
-        raise InputError("style", style, t("it must be one of {names}", names=", ".join(get_args(Style))))
+        raise InputError(t("style"), style, t("it must be one of {names}", names=", ".join(get_args(Style))))
     for name, value, most in (
-        ("n_layer", n_layer, 4096),
-        ("vocab_size", vocab_size, 2**22),
-        ("context", context, 2**24),
+        (t("layers"), n_layer, 4096),
+        (t("vocabulary"), vocab_size, 2**22),
+        (t("context, tokens"), context, 2**24),
     ):
         if type(value) is not int or not 1 <= value <= most:
             raise InputError(name, value, t("it must be a whole number from {least} to {most}", least=1, most=most))
     if type(d_model) is not int or d_model < 1 or d_model % head_width(d_model):
-        raise InputError("d_model", d_model, t("it must be a multiple of {head}", head=head_width(max(1, d_model))))
+        raise InputError(t("width"), d_model, t("it must be a multiple of {head}", head=head_width(max(1, d_model))))
     n_head = d_model // head_width(d_model)
     if kv_heads is not None and (style != "llama" or kv_heads < 1 or n_head % kv_heads):
         raise InputError(
-            "kv_heads", kv_heads, t("a Llama style model has as many as divide its {heads} heads", heads=n_head)
+            t("heads of keys"), kv_heads, t("a Llama style model has as many as divide its {heads} heads", heads=n_head)
         )
     if style == "gpt2":
         hidden = 4 * d_model
@@ -186,9 +187,11 @@ def architecture_for(
     counted: which parameters `params` means. Raises InputError on a bad field and where no model is that small.
     """
     if counted not in get_args(Counted):
-        raise InputError("counted", counted, t("it must be one of {names}", names=", ".join(get_args(Counted))))
+        raise InputError(
+            t("what counts as parameters"), counted, t("it must be one of {names}", names=", ".join(get_args(Counted)))
+        )
     if not (math.isfinite(params) and 0 < params <= MOST_PARAMS):
-        raise InputError("params", params, t("it must be a positive number up to {most}", most="1e15"))
+        raise InputError(named("params"), params, t("it must be a positive number up to {most}", most="1e15"))
 
     def model(layers: int, width: int, kv: int | None = kv_heads) -> Architecture:
         return of_shape(
@@ -203,7 +206,7 @@ def architecture_for(
     least = model(1, 64, None).params
     if params < 0.5 * least:
         raise InputError(
-            "params",
+            named("params"),
             params,
             t(
                 "the smallest model here, 1 layer 64 wide with {vocab:,} tokens, has {least} parameters",
@@ -235,7 +238,7 @@ def architecture_for(
             found.append(model(layers, width))
     if not found:
         raise InputError(
-            "kv_heads", kv_heads, t("it divides the heads of no model of this size; 8 or fewer divide most")
+            t("heads of keys"), kv_heads, t("it divides the heads of no model of this size; 8 or fewer divide most")
         )
     return min(
         found,

@@ -47,7 +47,7 @@ def nanogpt(
     memory_bytes: of one device; of it follows the micro-batch. The last checkpoint is written after max_iters steps,
     which are the recipe's to within one, so that they divide into equal intervals. Raises InputError on a bad field.
     """
-    for field, value in (("dataset", dataset), ("name", name)):
+    for field, value in ((t("dataset"), dataset), (t("name"), name)):
         if not _NAME.fullmatch(value):
             raise InputError(field, value, t("it must be a plain name of letters, digits, - and _"))
     if architecture.style != "gpt2":

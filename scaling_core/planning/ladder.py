@@ -14,6 +14,7 @@ from scaling_core.lab.records import Calibration, Plan
 from scaling_core.lab.rules import heads_for, ladder_shapes, plan_lines
 from scaling_core.lab.spec import DeviceName, Mode, Shape, SweepSpec
 from scaling_core.language import t
+from scaling_core.optimum.core import named
 from scaling_core.units import format_bytes, format_duration, format_quantity
 
 LADDER_STEP = 1.9
@@ -89,15 +90,15 @@ def lab_ladder(
     horizons. N is counted with the head, under the corpus's vocabulary (bytes by default). calibration: the measured
     machine, whose device is taken and whose time and memory are looked at. Raises InputError on a bad field.
     """
-    for field, value in (("params", params), ("tokens", tokens)):
+    for field, value in ((named("params"), params), (named("tokens"), tokens)):
         if not (math.isfinite(value) and 0 < value <= 1e18):
             raise InputError(field, value, t("it must be a positive number up to {most}", most="1e18"))
     text = CorpusSpec() if corpus is None else corpus
     bpe = text.tokens == "bpe"
-    named = CorpusSpec.from_words(
+    spelled = CorpusSpec.from_words(
         text.shown, tokens="bpe" if bpe else "bytes", vocab_size=text.vocab_size if bpe else 0
     )
-    if named != text:
+    if spelled != text:
         return Ladder(reason=t("This text has settings that the command line has no words for."))
     if calibration is not None and calibration.refusal:
         return Ladder(reason=calibration.refusal)

@@ -66,10 +66,14 @@ def state_bytes(params: int, precision: Precision, *, stage: int = 0, devices: i
     stage: 0 nothing is sharded, 1 the optimiser, 2 the gradients too, 3 the weights too. Raises InputError.
     """
     if precision not in get_args(Precision):
-        raise InputError("precision", precision, t("it must be one of {names}", names=", ".join(get_args(Precision))))
+        raise InputError(
+            t("precision"), precision, t("it must be one of {names}", names=", ".join(get_args(Precision)))
+        )
     if type(stage) is not int or not 0 <= stage <= 3:
-        raise InputError("stage", stage, t("it must be a whole number from {least} to {most}", least=0, most=3))
-    _whole("devices", devices)
+        raise InputError(
+            t("stage of sharding"), stage, t("it must be a whole number from {least} to {most}", least=0, most=3)
+        )
+    _whole(t("number of devices"), devices)
     weight, gradient, optimizer = (size * float(params) for size in bytes_per_parameter(precision))
     return (
         weight / (devices if stage >= 3 else 1),
@@ -123,10 +127,14 @@ def activation_bytes(
     none, selective or full; the final norm and the head's input add 4 s b h.
     """
     if recompute not in get_args(Recompute):
-        raise InputError("recompute", recompute, t("it must be one of {names}", names=", ".join(get_args(Recompute))))
+        raise InputError(
+            t("recomputation"), recompute, t("it must be one of {names}", names=", ".join(get_args(Recompute)))
+        )
     if precision not in get_args(Precision):
-        raise InputError("precision", precision, t("it must be one of {names}", names=", ".join(get_args(Precision))))
-    _whole("sequences", sequences)
+        raise InputError(
+            t("precision"), precision, t("it must be one of {names}", names=", ".join(get_args(Precision)))
+        )
+    _whole(t("sequences"), sequences)
     values = float(sequences) * architecture.context * architecture.d_model * _size(precision)
     if recompute == "full":
         return (architecture.n_layer + 2.0) * values
@@ -177,7 +185,7 @@ def largest_micro_batch(
     memory_bytes: of one device, of which `share` may be filled. most: sequences of a device in one optimiser step.
     Raises InputError on a bad field.
     """
-    _whole("sequences", most)
+    _whole(t("sequences"), most)
     for sequences in range(most, 0, -1):
         if most % sequences == 0:
             need = training_memory(

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from scaling_core.errors import InputError
 from scaling_core.lab.rules import warmup_steps
 from scaling_core.language import t
+from scaling_core.optimum.core import named
 from scaling_core.planning.architecture import Architecture
 from scaling_core.units import format_quantity
 
@@ -155,7 +156,7 @@ def critical_batch(loss: float) -> float:
     Source: Kaplan et al. 2020, figure 10 and table 6. Raises InputError where the loss is not positive.
     """
     if not (math.isfinite(loss) and 0.1 <= loss <= 20):
-        raise InputError("loss", loss, t("it must lie between {low} and {high}", low=0.1, high=20))
+        raise InputError(named("loss"), loss, t("it must lie between {low} and {high}", low=0.1, high=20))
     return 2.1e8 / math.pow(loss, 1.0 / 0.21)
 
 
@@ -204,14 +205,14 @@ def make_recipe(
     of the steps. Raises InputError on a bad field.
     """
     if rule is not None and rule not in get_args(RuleName):
-        raise InputError("rule", rule, t("it must be one of {names}", names=", ".join(get_args(RuleName))))
+        raise InputError(t("rule"), rule, t("it must be one of {names}", names=", ".join(get_args(RuleName))))
     if not (math.isfinite(tokens) and architecture.context <= tokens <= MOST_TOKENS):
         raise InputError(
-            "tokens",
+            named("tokens"),
             tokens,
             t("it must be a number from {least} to {most}", least=architecture.context, most=f"{MOST_TOKENS:g}"),
         )
-    for field, value, most in (("devices", devices, 100_000), ("checkpoints", checkpoints, 10_000)):
+    for field, value, most in ((t("number of devices"), devices, 100_000), (t("checkpoints"), checkpoints, 10_000)):
         if type(value) is not int or not 1 <= value <= most:
             raise InputError(field, value, t("it must be a whole number from {least} to {most}", least=1, most=most))
     all_said = suggestions(architecture, tokens)

@@ -17,6 +17,7 @@ from scaling_core.language import t
 from scaling_core.laws import FORMS, Law, PowerLaw, law_from_constants
 from scaling_core.library import find_law
 from scaling_core.story.checked import finite, is_id, plain_text, short_id, shown
+from scaling_core.story.plan_choices import PLAN_CHOICES, PLAN_NUMBERS
 from scaling_core.units import parse_quantity
 
 Kind = Literal["law", "pins", "axes", "number", "choice", "toggle", "names", "line", "address"]
@@ -133,11 +134,8 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
         _number("plan.mfu", "40", 1, 100),
         *(_line(f"plan.price.{id}") for id in (*(one.id for one in devices() if one.peaks), "own", "measured")),
         Part(name="plan.model", kind="choice", default="gpt3"),
-        _choice("plan.style", "gpt2", "llama"),
-        _number("plan.vocab.gpt2", "50257", 2, 2**22),
-        _number("plan.vocab.llama", "32000", 2, 2**22),
-        _number("plan.context.gpt2", "1024", 8, 2**20),
-        _number("plan.context.llama", "4096", 8, 2**20),
+        *(_choice(*one) for one in PLAN_CHOICES),
+        *(_number(*one) for one in PLAN_NUMBERS),
     ),
     "fit": (
         Part(name="fit.source", kind="choice", default="example"),

@@ -21,6 +21,7 @@ from scaling_core.ui.page import answer, note, section
 from scaling_core.ui.plan_compare import comparison
 from scaling_core.ui.plan_copy import copied
 from scaling_core.ui.plan_hardware import Asked, asked, spoken
+from scaling_core.ui.plan_more import further
 from scaling_core.ui.plan_trust import trusted
 from scaling_core.ui.plan_words import (
     achieved_columns,
@@ -87,6 +88,7 @@ def plan_page(published: Preset | None, law: Law, theme: Theme) -> None:
     if plan is not None:
         copied(plan, wish)
         st.space("medium")
+    further(source, plan, theme)
     comparison(source, plan, wish.machine)
     st.space("medium")
     if plan is not None:

@@ -1,4 +1,4 @@
-"""The fourth part of the page "Plan a training": configurations side by side, and which differences are real."""
+"""The sixth part of the page "Plan a training": configurations side by side, and which differences are real."""
 
 from __future__ import annotations
 

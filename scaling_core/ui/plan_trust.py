@@ -1,4 +1,4 @@
-"""The fifth part of the page "Plan a training": all laws on one plan, and what their disagreement costs."""
+"""The seventh part of the page "Plan a training": all laws on one plan, and what their disagreement costs."""
 
 from __future__ import annotations
 

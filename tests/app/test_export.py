@@ -37,7 +37,7 @@ CHARTS = {
     "calculator": ["isoflop", "terms", "surface", "slice.N", "slice.D"],
     "models": ["plane", "grid"],
     "beyond": ["lifetime", "overtraining", "wall"],
-    "plan": ["plan.time"],
+    "plan": ["plan.time", "plan.transfer"],
     "demo": ["panel.N.True", "panel.D.True", "panel.N.False", "panel.D.False", "panels", "optimal"],
     "fit": ["fit.law", "fit.residuals", "fit.joint", "fit.path"],
     "talk": ["ratios"],

@@ -64,7 +64,7 @@ COMMANDS = [line for line in code_lines(readme()) if line.startswith("python -m 
 def test_the_readme_shows_every_command() -> None:
     shown = {shlex.split(line)[3] for line in COMMANDS}
     assert shown == {
-        *("laws", "predict", "optimal", "inference", "overtrain", "repeat"),
+        *("laws", "predict", "optimal", "inference", "overtrain", "repeat", "plan"),
         *("fit", "demo", "talk", "doctor", "lab"),
     }
     lab = {shlex.split(line)[4] for line in COMMANDS if shlex.split(line)[3] == "lab"}

@@ -147,11 +147,11 @@ def test_the_sentence_says_shape_and_distance() -> None:
         ("params", {"params": float("nan")}),
         ("params", {"params": 1e16}),
         ("style", {"style": "bert"}),
-        ("counted", {"counted": "some"}),
-        ("vocab_size", {"vocab_size": 0}),
-        ("context", {"context": -1}),
-        ("kv_heads", {"kv_heads": 2}),
-        ("kv_heads", {"style": "llama", "kv_heads": 1000}),
+        ("what counts as parameters", {"counted": "some"}),
+        ("vocabulary", {"vocab_size": 0}),
+        ("context, tokens", {"context": -1}),
+        ("heads of keys", {"kv_heads": 2}),
+        ("heads of keys", {"style": "llama", "kv_heads": 1000}),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_field(field: str, changes: dict[str, object]) -> None:

@@ -163,9 +163,9 @@ def test_the_largest_micro_batch_just_fits() -> None:
     ("field", "changes"),
     [
         ("precision", {"precision": "int8"}),
-        ("recompute", {"recompute": "some"}),
-        ("stage", {"stage": 4}),
-        ("devices", {"devices": 0}),
+        ("recomputation", {"recompute": "some"}),
+        ("stage of sharding", {"stage": 4}),
+        ("number of devices", {"devices": 0}),
         ("sequences", {"sequences": 0}),
     ],
 )

@@ -160,7 +160,7 @@ def test_cautions_of_a_batch_too_large_and_steps_too_few() -> None:
         ("rule", {"rule": "folklore"}),
         ("tokens", {"tokens": 5.0}),
         ("tokens", {"tokens": float("inf")}),
-        ("devices", {"devices": 0}),
+        ("number of devices", {"devices": 0}),
         ("checkpoints", {"checkpoints": 0}),
         ("loss", {"loss": -1.0}),
     ],
