@@ -33,6 +33,8 @@ from tests.browser.conftest import FLAGS, AppServer, Witness, at_rest  # noqa: E
 MISSED = "missed:"
 FIRST = 200
 """Steps after which the server's memory is taken as its own."""
+BREATH = 120
+"""Milliseconds after each step: what it set off has begun by then, and no hand is quicker."""
 TYPED = (
     "70B", "1.4T", "3.15e23", "0.34", "-1", "1e999", "nan", "", "0", "６e21", "7000 亿", "<b>", "a" * 80,
     "'; DROP TABLE runs; --", "1e-9", "12", "9" * 40,
@@ -77,6 +79,7 @@ class Walk:
                 said = f"{MISSED} {error.message.splitlines()[0]}"
             self.done[MISSED if said.startswith(MISSED) else way.__name__] += 1
             self.path.append(f"{way.__name__} {said}")
+        self.page.wait_for_timeout(BREATH)
         at_rest(self.page)
         broken = self.page.locator("[data-testid=stException]").count()
         assert not broken, f"an exception is shown after {self.path[-5:]}"
