@@ -232,6 +232,7 @@ def walk(page: Page, witness: Witness, server: AppServer, steps: int, seed: int)
         assert not witness.strangers(), f"step {n}: {witness.strangers()} after {walker.path[-5:]}"
         if n % 100 == 0:
             held.append(memory(server))
+            print(f"{n} steps, the server holds {held[-1]:.0f} MiB", flush=True)
     return walker, held
 
 

@@ -11,6 +11,9 @@ from scaling_core.language import t, together
 from scaling_core.ui.page import note
 from scaling_core.units import parse_quantity
 
+GOOD, GOOD_TEXT = "~good", "~good.text"
+"""Ends of the keys in the session under which the last good value of a field is kept, and the text that wrote it."""
+
 
 def checked_text(
     label: str,
@@ -27,7 +30,7 @@ def checked_text(
     key: of the widget, and with `url` also the name of the query parameter. The text survives a visit to another
     page. `parse` raises InputError; `default` must be a text that it reads.
     """
-    kept, good = f"{key}~kept", f"{key}~good"
+    kept, good = f"{key}~kept", f"{key}{GOOD}"
     if key not in st.session_state and kept in st.session_state:
         st.session_state[key] = st.session_state[kept]
     text = st.text_input(
@@ -45,11 +48,11 @@ def checked_text(
         value = parse(text or "")
     except InputError as error:
         value = st.session_state.get(good) or parse(default)
-        shown = _shown(st.session_state.get(f"{good}.text", default))
+        shown = _shown(st.session_state.get(f"{key}{GOOD_TEXT}", default))
         note(together(str(error), t("Still showing {shown}.", shown=shown)), kind="error")
     else:
         st.session_state[good] = value
-        st.session_state[f"{good}.text"] = text
+        st.session_state[f"{key}{GOOD_TEXT}"] = text
     return float(value)
 
 

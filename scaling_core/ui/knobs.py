@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import streamlit as st
 
 from scaling_core.errors import InputError
 from scaling_core.language import t, together
+from scaling_core.ui.inputs import GOOD, GOOD_TEXT
 from scaling_core.ui.live import Knob, heard, panel
 from scaling_core.units import format_quantity, parse_quantity
 
@@ -55,14 +57,24 @@ def quantity_knobs(channel: str, quantities: Sequence[Quantity], *, key: str) ->
             text = str(st.session_state[one.name])
         try:
             values[one.name] = one.read(text)
-            st.session_state[one.name] = st.session_state[f"{one.name}~good"] = text
+            st.session_state[one.name] = st.session_state[f"{one.name}{GOOD_TEXT}"] = text
+            st.session_state[f"{one.name}{GOOD}"] = values[one.name]
         except InputError as error:
-            good = st.session_state.get(f"{one.name}~good", one.default)
+            good = _last_good(one)
             values[one.name], st.session_state[one.name] = one.read(good), good
             wrong[one.name] = together(error.args[0], t("Still showing {shown}.", shown=good))
         _in_address(one)
     panel(channel, [_knob(one, values[one.name], wrong.get(one.name)) for one in quantities], key=key)
     return values
+
+
+def _last_good(one: Quantity) -> str:
+    """The last text that was a number in reach, here or in the field of another page that shares its name."""
+    text = str(st.session_state.get(f"{one.name}{GOOD_TEXT}", one.default))
+    with contextlib.suppress(InputError):
+        one.read(text)
+        return text
+    return one.default
 
 
 def _in_address(one: Quantity) -> None:

@@ -292,3 +292,17 @@ def test_the_table_of_the_two_models_follows_the_law(page: AppTest) -> None:
     (said,) = [data["said"] for data in components(page) if data.get("kind") == "verdicts"]
     assert [row[0].removesuffix(" *") for row in said["rows"]] == ["GPT-3", "Chinchilla"]
     assert [STATUSES[kind] for kind in said["kinds"]] == ["under-trained", "near-optimal"]
+
+
+def test_a_mistake_here_leaves_a_text_for_the_field_that_another_page_has_of_it(page: AppTest, project: Path) -> None:
+    page.session_state["C~good"] = 1e24
+    page.session_state["C~good.text"] = "1e24"
+    knob(page, "C").set("much")
+    assert not page.exception
+    assert len(field_errors(page)) == 1
+    assert page.session_state["C"] == "1e24"
+    beyond = AppTest.from_file(str(project / "pages" / "beyond.py"), default_timeout=60)
+    beyond.session_state["C"] = page.session_state["C"]
+    beyond.run()
+    assert not beyond.exception
+    assert not beyond.error
