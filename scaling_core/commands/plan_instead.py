@@ -17,7 +17,6 @@ from scaling_core.output import print_json, say, table
 from scaling_core.units import format_duration, format_flops, format_loss, format_quantity, parse_count
 
 if TYPE_CHECKING:
-    from scaling_core.lab.records import Calibration
     from scaling_core.planning import Budgeted, Interval, Machine
     from scaling_core.planning.compare import Compared, Comparison
 
@@ -177,8 +176,10 @@ def nanogpt_of(args: argparse.Namespace, plan: Budgeted, device: Device | None) 
 def lab_of(args: argparse.Namespace, plan: Budgeted) -> int:
     """Print the lab's own command for a plan; what to know of it goes to stderr."""
     from scaling_core.planning.ladder import lab_ladder
+    from scaling_core.runs import place
+    from scaling_core.runs.calibrations import of_this_machine
 
-    measured = _measured()
+    measured = of_this_machine(place.home())
     ladder = lab_ladder(plan.N, plan.D, device="mps" if sys.platform == "darwin" else "cpu", calibration=measured)
     if ladder.spec is None:
         return _refused(ladder.reason)
@@ -195,18 +196,6 @@ def lab_of(args: argparse.Namespace, plan: Budgeted) -> int:
         *ladder.notes,
     )
     return 0
-
-
-def _measured() -> Calibration | None:
-    """What the lab measured of this machine, None where it measured nothing or must not train."""
-    from scaling_core.lab.spec import DEVICES
-    from scaling_core.runs import calibrations, place
-
-    for name in ("auto", *DEVICES):
-        found = calibrations.calibration(place.home(), name)
-        if found is not None and found.refusal is None and found.speeds:
-            return found
-    return None
 
 
 def _refused(reason: str) -> int:

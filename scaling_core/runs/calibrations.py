@@ -37,6 +37,15 @@ def calibration(home: Path, device: str) -> Calibration | None:
         return None
 
 
+def of_this_machine(home: Path) -> Calibration | None:
+    """What was measured of this machine's device, None where nothing was or it must not train."""
+    for name in ("auto", *DEVICES):
+        found = calibration(home, name)
+        if found is not None and found.refusal is None and found.speeds:
+            return found
+    return None
+
+
 def save_calibration(home: Path, device: str, measured: Calibration) -> None:
     """Remember a measurement under the name that was asked for and under every other that means the same device."""
     known = _read(home)

@@ -11,10 +11,10 @@ from scaling_core.errors import InputError, ScalingError
 from scaling_core.flops import training_flops
 from scaling_core.hardware import Device, devices
 from scaling_core.lab.records import Calibration
-from scaling_core.lab.spec import DEVICES
 from scaling_core.language import t, tdata, together
 from scaling_core.planning import Machine, TrainingBudget, machine
-from scaling_core.runs import calibrations, place
+from scaling_core.runs import place
+from scaling_core.runs.calibrations import of_this_machine
 from scaling_core.ui.inputs import choice_input, integer_input, number_input, quantity_input
 from scaling_core.ui.page import note
 from scaling_core.units import parse_quantity
@@ -43,16 +43,6 @@ class Asked:
     measured: Calibration | None
     memory: float | None
     mfu: float
-
-
-def here() -> Calibration | None:
-    """What the lab measured of this machine's device, None where it measured nothing or must not train."""
-    home = place.home()
-    for name in ("auto", *DEVICES):
-        found = calibrations.calibration(home, name)
-        if found is not None and found.refusal is None and found.speeds:
-            return found
-    return None
 
 
 def achieved_here(measured: Calibration) -> float:
@@ -89,7 +79,7 @@ def hardware_names(measured: Calibration | None) -> dict[str, str]:
 
 def asked() -> Asked:
     """Draw the row of fields and read it; whatever the browser sent is checked here."""
-    measured = here()
+    measured = of_this_machine(place.home())
     with st.container(key="plan-fields"):
         given_at, value_at, hardware_at, count_at, mfu_at, price_at = st.columns(
             [1.3, 1.05, 2.15, 0.95, 1.5, 1.25], gap="small", vertical_alignment="top"

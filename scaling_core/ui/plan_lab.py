@@ -14,17 +14,19 @@ from scaling_core.language import t, together
 from scaling_core.planning import Budgeted
 from scaling_core.planning.ladder import Ladder, lab_ladder
 from scaling_core.planning.recipe import MOST_TOKENS
+from scaling_core.runs import place
+from scaling_core.runs.calibrations import of_this_machine
 from scaling_core.ui import lab_html
 from scaling_core.ui.language import PARAMETER as LANGUAGE
 from scaling_core.ui.page import note
-from scaling_core.ui.plan_hardware import here, spoken
+from scaling_core.ui.plan_hardware import spoken
 from scaling_core.units import format_duration, format_quantity
 
 
 def lab_part(plan: Budgeted) -> None:
     """This lab's own ladder for the plan, and the button that opens it there, or why there is none."""
     st.html(lab_html.chart_title(t("This lab"), t("its ladder, the plan held out")))
-    measured = here()
+    measured = of_this_machine(place.home())
     try:
         ladder = _ladder(min(plan.N, MOST_TOKENS), min(plan.D, MOST_TOKENS), measured, _usual_device())
     except InputError as error:

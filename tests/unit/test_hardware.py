@@ -94,7 +94,7 @@ def test_peaks_are_dense() -> None:
     for row in devices():
         for lower, higher in (("tf32", "bf16"), ("bf16", "fp8")):
             if lower in row.peaks and higher in row.peaks:
-                assert row.peaks[higher] == pytest.approx(2 * row.peaks[lower], rel=0.03), row.id  # type: ignore[index]
+                assert row.peaks[higher] == pytest.approx(2 * row.peaks[lower], rel=0.03), row.id  # type: ignore[index]  # names of precisions
         if {"bf16", "fp16"} <= set(row.peaks):
             assert row.peaks["bf16"] == row.peaks["fp16"]
 
@@ -123,7 +123,7 @@ def test_rows_are_plain_json_and_can_be_kept() -> None:
     assert by_id["tpu-v5e"]["price"] is None
     assert len({hash(row) for row in devices()}) == len(devices())
     with pytest.raises(TypeError):
-        device("a100-80gb").peaks["bf16"] = 1.0  # type: ignore[index]
+        device("a100-80gb").peaks["bf16"] = 1.0  # type: ignore[index]  # the test is that it cannot be
 
 
 def test_utilizations_are_those_that_were_published() -> None:
@@ -207,7 +207,7 @@ def test_money_and_time_are_inverse(usd: float, price: float, count: int) -> Non
 )
 def test_what_cannot_be_meant_is_refused(change: dict[str, float], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        training_seconds(1e21, **({"peak": 312e12, "count": 1, "mfu": 0.4} | change))  # type: ignore[arg-type]
+        training_seconds(1e21, **({"peak": 312e12, "count": 1, "mfu": 0.4} | change))  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_faster_than_the_peak_is_refused() -> None:

@@ -183,7 +183,7 @@ def test_time_and_money_need_hardware() -> None:
 @pytest.mark.parametrize("change", [{"peak": 0.0}, {"mfu": 1.5}, {"count": 0}, {"price": 0.0}, {"power": -1.0}])
 def test_a_machine_that_cannot_be_meant_is_refused(change: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        Machine(**({"name": "x", "peak": 1e12, "mfu": 0.5} | change))  # type: ignore[arg-type]
+        Machine(**({"name": "x", "peak": 1e12, "mfu": 0.5} | change))  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_law_without_an_optimum_still_answers_for_a_given_model() -> None:

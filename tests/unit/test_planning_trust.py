@@ -151,7 +151,7 @@ def test_an_advice_that_no_compute_makes_good_is_none() -> None:
 )
 def test_half_a_question_is_refused(question: dict[str, float]) -> None:
     with pytest.raises(InputError, match="give both a size and tokens, or a compute alone"):
-        trust(SERIOUS, **question)  # type: ignore[arg-type]
+        trust(SERIOUS, **question)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_what_cannot_be_meant_is_refused() -> None:
