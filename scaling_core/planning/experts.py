@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
 from scaling_core.flops import training_flops
 from scaling_core.hardware import positive
 from scaling_core.language import t
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.optimum import Allocation, optimal_for_compute, optimal_for_loss
-from scaling_core.planning.recipe import Range
-from scaling_core.planning.solidity import Solidity, solidity
+from scaling_core.optimum.core import increasing_root
+from scaling_core.planning.solidity import Range, Solidity, solidity
 
 SOURCE = "Ludziejewski et al. 2025 (arXiv 2502.05172)"
 A, ALPHA, DELTA, GAMMA = 35.91, -0.1889, -0.2285, 0.0098
@@ -61,14 +62,11 @@ def law_for(experts: int) -> ChinchillaLaw:
 def width_of(active: float) -> float:
     """The width of the paper's shapes with so many active parameters: 2 d V + 13 L d^2 with L = d / 64 layers."""
     wanted = positive("params", active)
-    low, high = 0.0, 1.0 + wanted / (2.0 * VOCABULARY)
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        if 2.0 * middle * VOCABULARY + 13.0 * middle**3 / 64.0 < wanted:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+
+    def over(d: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return 2.0 * d * VOCABULARY + 13.0 * d**3 / 64.0 - wanted, 2.0 * VOCABULARY + 39.0 * d**2 / 64.0
+
+    return float(increasing_root(over, 0.0, 1.0 + wanted / (2.0 * VOCABULARY)))
 
 
 def total_of(active: float, experts: int) -> float:

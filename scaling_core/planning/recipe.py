@@ -15,6 +15,7 @@ from scaling_core.lab.rules import warmup_steps
 from scaling_core.language import t
 from scaling_core.optimum.core import named
 from scaling_core.planning.architecture import Architecture
+from scaling_core.planning.solidity import Range
 from scaling_core.units import format_quantity
 
 RuleName = Literal["step-law", "deepseek"]
@@ -31,19 +32,6 @@ SHORT_TOKENS = 65_536
 CHECKPOINT_BYTES = 12
 """For each parameter: weights and AdamW's two moments in float32."""
 MOST_TOKENS = 1e18
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
-    """Where a rule was fitted, in one quantity: N, D or C, or the loss."""
-
-    quantity: str
-    low: float
-    high: float
-
-    def outside(self, value: float) -> float:
-        """The factor by which `value` lies outside: 1 within."""
-        return max(self.low / value, value / self.high, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

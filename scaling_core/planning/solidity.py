@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scaling_core.language import t
-from scaling_core.planning.recipe import Range
 from scaling_core.units import format_quantity
 
 Kind = Literal["measured", "outside", "talk"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """Where a rule was fitted, in one quantity: N, D or C, or the loss."""
+
+    quantity: str
+    low: float
+    high: float
+
+    def outside(self, value: float) -> float:
+        """The factor by which `value` lies outside: 1 within."""
+        return max(self.low / value, value / self.high, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

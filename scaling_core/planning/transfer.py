@@ -17,8 +17,7 @@ from scaling_core.hardware import positive
 from scaling_core.language import t
 from scaling_core.optimum import Allocation, optimal_for_compute
 from scaling_core.planning.evidence import Source, law_of
-from scaling_core.planning.recipe import Range
-from scaling_core.planning.solidity import TALK, Solidity, solidity
+from scaling_core.planning.solidity import TALK, Range, Solidity, solidity
 
 Pretraining = Literal["text", "mixed"]
 
