@@ -19,6 +19,7 @@ from scaling_core.planning.recipe import (
     step_law,
     suggestions,
 )
+from scaling_core.planning.solidity import Range
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_critical_batch_is_kaplans() -> None:
 
 
 def test_a_range_says_by_what_factor() -> None:
-    one = rules.Range(quantity="N", low=10.0, high=100.0)
+    one = Range(quantity="N", low=10.0, high=100.0)
     assert (one.outside(5.0), one.outside(50.0), one.outside(400.0)) == (2.0, 1.0, 4.0)
 
 
