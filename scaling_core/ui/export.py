@@ -17,6 +17,7 @@ from scaling_core.ui.deck import add, count
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import viewer_theme
 from scaling_core.ui.presenter import presenting
+from scaling_core.ui.watch import watched
 from scaling_core.viz.export import EDGE, GROWN, WIDTH, sized, svg_to_pdf, svg_to_png, to_csv, to_svg
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.live import script
@@ -73,10 +74,10 @@ def offer(
     usual = (HALF if half else WIDTH, GROWN if grows else None)
     place = "inset" if _has_title_below(figure) else "below"
     with st.container(key=f"export-{place}-{key}"):
-        _menu(slide, usual, name, key, viewer_theme(), current(), follows, label or t("Export"))
+        draw = _menu if watched() else st.fragment(_menu)
+        draw(slide, usual, name, key, viewer_theme(), current(), follows, label or t("Export"))
 
 
-@st.fragment
 def _menu(
     slide: Slide,
     usual: tuple[int, int | None],
@@ -87,7 +88,10 @@ def _menu(
     follows: Follows | None,
     label: str,
 ) -> None:
-    """The button and what it opens; only this is drawn again when it opens. usual: size where none is shown."""
+    """The button and what it opens; outside a watched part only this is drawn again when it opens.
+
+    usual: size where none is shown.
+    """
     with speaking(language):
         menu = st.popover(label, key=f"export~{key}", type="tertiary", on_change="rerun")
         if not menu.open:

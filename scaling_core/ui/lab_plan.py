@@ -25,6 +25,7 @@ from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_wish import Choice, choices
 from scaling_core.ui.page import answer, escape_markdown, figures, note, section
+from scaling_core.ui.watch import watch
 from scaling_core.units import format_bytes, format_duration, format_flops
 from scaling_core.viz.lab import plan_chart
 from scaling_core.viz.lab_frames import plan_frame
@@ -237,14 +238,13 @@ def _wait(found: Waiting) -> None:
     section(t("The plan for this machine"), found.sentence)
     began = time.monotonic()
 
-    @st.fragment(run_every=POLL_SECONDS)
     def look() -> None:
         if found.work.done():
             st.rerun()
         share = min(0.95, (time.monotonic() - began) / 12.0)
         st.progress(share, text=t("Nothing is trained before you press Start."))
 
-    look()
+    watch(look, every=POLL_SECONDS)
 
 
 def _sizes(plan: Plan, corpus: Corpus) -> None:

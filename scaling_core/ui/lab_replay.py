@@ -18,7 +18,8 @@ from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.lab_origin import history, machine_name
 from scaling_core.ui.lab_player import changed, close_replay, player_of
 from scaling_core.ui.lab_sweep import pictures, settled_law
-from scaling_core.ui.page import answer, escape_markdown, note, said, section, tongue
+from scaling_core.ui.page import answer, note, said, section, tongue
+from scaling_core.ui.watch import watch
 from scaling_core.units import format_duration
 from scaling_core.viz.theme import Theme
 
@@ -42,18 +43,14 @@ def replay_view(theme: Theme, home: Path, sweep: str | None, whole: Snapshot | N
     st.html(_styles(theme))
     st.html(banner(whole))
 
-    @st.fragment(run_every=TICK_SECONDS if playing or pending else None)
     def body() -> None:
-        try:
-            player = player_of(shown, tape)
-            fit = _law(tape, player, whole)
-            _body(theme, shown, tape, player, whole, fit)
-            if (player.playing, fit.pending) != (playing, pending):
-                st.rerun()
-        except Exception as error:  # a fragment runs outside the page's guard  # noqa: BLE001
-            st.error(escape_markdown(lab_words.sentence(error)))
+        player = player_of(shown, tape)
+        fit = _law(tape, player, whole)
+        _body(theme, shown, tape, player, whole, fit)
+        if (player.playing, fit.pending) != (playing, pending):
+            st.rerun()
 
-    body()
+    watch(body, every=TICK_SECONDS if playing or pending else None)
 
 
 def banner(whole: Snapshot) -> str:

@@ -21,6 +21,7 @@ from scaling_core.ui.lab_law import law_so_far, truth_note
 from scaling_core.ui.lab_origin import history, machine_name, recorded_words
 from scaling_core.ui.lab_player import replay_button
 from scaling_core.ui.page import answer, escape_markdown, note, section
+from scaling_core.ui.watch import watch
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz import lab_frames
 from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
@@ -58,22 +59,18 @@ def _watch(theme: Theme, home: Path, look: Callable[[], Snapshot | None], *, rec
     state, pending, asked = first.status.state, settled_law(first).pending, st.session_state.get(DELETING)
     fresh = [first]
 
-    @st.fragment(run_every=POLL_SECONDS if state == "running" or pending else None)
     def body() -> None:
-        try:
-            seen = fresh.pop() if fresh else look()
-            if seen is None:
-                st.rerun()
-            fit = settled_law(seen)
-            _body(theme, home, seen, fit, recorded=recorded)
-            # Only now, so that a button pressed in this very moment has been heard.
-            settled = state != "running" and fit.pending != pending
-            if settled or seen.status.state != state or st.session_state.get(DELETING) != asked:
-                st.rerun()
-        except Exception as error:  # a fragment runs outside the page's guard  # noqa: BLE001
-            st.error(escape_markdown(lab_words.sentence(error)))
+        seen = fresh.pop() if fresh else look()
+        if seen is None:
+            st.rerun()
+        fit = settled_law(seen)
+        _body(theme, home, seen, fit, recorded=recorded)
+        # Only now, so that a button pressed in this very moment has been heard.
+        settled = state != "running" and fit.pending != pending
+        if settled or seen.status.state != state or st.session_state.get(DELETING) != asked:
+            st.rerun()
 
-    body()
+    watch(body, every=POLL_SECONDS if state == "running" or pending else None)
     return first
 
 

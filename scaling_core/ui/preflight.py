@@ -24,8 +24,8 @@ from scaling_core.preflight import (
 from scaling_core.preflight_browser import browser_checks, read_browser
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import calibration
-from scaling_core.ui.lab_words import sentence
-from scaling_core.ui.page import answer, escape_markdown, note, said, section, tongue, visit
+from scaling_core.ui.page import answer, note, said, section, tongue, visit
+from scaling_core.ui.watch import watch
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.glyphs import HAN, NOBODYS, drawn
 from scaling_core.viz.laws import slice_chart
@@ -48,17 +48,13 @@ def preflight_page(theme: Theme) -> None:
     checks = _checks()
     watching = _unsettled(checks)
 
-    @st.fragment(run_every=POLL_SECONDS if watching else None)
     def body() -> None:
-        try:
-            now = _checks()
-            _body(now)
-            if _unsettled(now) != watching:
-                st.rerun()
-        except Exception as error:  # a fragment runs outside the page's guard  # noqa: BLE001
-            st.error(escape_markdown(sentence(error)))
+        now = _checks()
+        _body(now)
+        if _unsettled(now) != watching:
+            st.rerun()
 
-    body()
+    watch(body, every=POLL_SECONDS if watching else None)
 
 
 def _unsettled(checks: Sequence[Check]) -> bool:
