@@ -13,6 +13,7 @@ from scaling_core.language import Language, current, t, tn
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import escape_markdown, viewer_theme
 from scaling_core.ui.presenter import presenting
+from scaling_core.ui.watch import apart
 from scaling_core.viz.marp import marp
 from scaling_core.viz.slide import Slide
 from scaling_core.viz.theme import Theme
@@ -58,10 +59,9 @@ def deck_tray() -> None:
     """The deck at the top of every page, once it has a slide; its place is there before, so that no page jumps."""
     with st.container(key="deck-tray"):
         if count() and not presenting():
-            _tray()
+            apart(_tray)
 
 
-@st.fragment
 def _tray() -> None:
     """The button with the number of slides, and what it opens."""
     slides = _slides()

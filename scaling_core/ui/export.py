@@ -17,7 +17,7 @@ from scaling_core.ui.deck import add, count
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import viewer_theme
 from scaling_core.ui.presenter import presenting
-from scaling_core.ui.watch import watched
+from scaling_core.ui.watch import apart
 from scaling_core.viz.export import EDGE, GROWN, WIDTH, sized, svg_to_pdf, svg_to_png, to_csv, to_svg
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.live import script
@@ -74,8 +74,7 @@ def offer(
     usual = (HALF if half else WIDTH, GROWN if grows else None)
     place = "inset" if _has_title_below(figure) else "below"
     with st.container(key=f"export-{place}-{key}"):
-        draw = _menu if watched() else st.fragment(_menu)
-        draw(slide, usual, name, key, viewer_theme(), current(), follows, label or t("Export"))
+        apart(_menu, slide, usual, name, key, viewer_theme(), current(), follows, label or t("Export"))
 
 
 def _menu(

@@ -24,7 +24,7 @@ from scaling_core.runs.rows import SweepRow
 from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_wish import Choice, choices
-from scaling_core.ui.page import answer, escape_markdown, figures, note, section
+from scaling_core.ui.page import answer, escape_markdown, failure, figures, note, section
 from scaling_core.ui.watch import watch
 from scaling_core.units import format_bytes, format_duration, format_flops
 from scaling_core.viz.lab import plan_chart
@@ -98,7 +98,7 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
         if (failed := measuring.exception()) is not None:
             if isinstance(failed, SweepError):
                 at_work.forget(measure_key)
-            return Refused(sentence=lab_words.sentence(failed), key=measure_key)
+            return Refused(sentence=failure(failed), key=measure_key)
         calibration = measuring.result()
         at_work.forget(measure_key)
     corpus_key = ("corpus", str(home), corpus)
@@ -107,7 +107,7 @@ def consider(home: Path, choice: Choice) -> Ready | Waiting | Refused:
     if not reading.done():
         return Waiting(sentence=t("Reading the text …"), work=reading)
     if (failed := reading.exception()) is not None:
-        return Refused(sentence=lab_words.sentence(failed), key=corpus_key)
+        return Refused(sentence=failure(failed), key=corpus_key)
     text: Corpus = reading.result()
     try:
         plan = _plan(choice.wish, calibration, corpus, home, text.train.size)

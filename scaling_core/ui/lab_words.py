@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import logging
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scaling_core.errors import FitError, ScalingError
+from scaling_core.errors import FitError
 from scaling_core.lab.records import Plan
 from scaling_core.lab.spec import Mode
 from scaling_core.language import t, together
@@ -20,8 +18,6 @@ from scaling_core.runs.rows import PredictionRow, RunRow, SweepRow
 from scaling_core.runs.tuning import rate_bowls, rate_law
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.lab_frames import rung_label
-
-log = logging.getLogger("scaling_lab.page")
 
 DEVICE_NAMES = {"mps": "MPS", "cuda": "CUDA", "cpu": "CPU"}
 
@@ -283,17 +279,6 @@ def _of_rates(question: str, row: SweepRow, status: SweepStatus) -> Headline:
         ),
         detail=together(law.note, t("A new ladder can take its rates from here.")),
     )  # fmt: skip
-
-
-def sentence(error: BaseException) -> str:
-    """What to tell a person of a failure; one that is no sentence of ours goes to the log, under an id."""
-    if isinstance(error, ScalingError):
-        return str(error)
-    mark = uuid.uuid4().hex[:8]
-    log.error("the lab's page failed [%s]", mark, exc_info=error)
-    return t(
-        "Something went wrong here and was written to the log under {mark}; nothing that was stored is lost.", mark=mark
-    )
 
 
 def outcome(state: ShownState, runs: Sequence[RunRow], predictions: Iterable[PredictionRow]) -> str:

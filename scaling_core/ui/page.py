@@ -58,6 +58,17 @@ def page(name: str) -> Iterator[Theme]:
         log.debug("page %s took %.1f ms", name, 1e3 * (time.perf_counter() - started))
 
 
+def failure(error: BaseException) -> str:
+    """What to tell a person of a failure; one that is no sentence of ours goes to the log, under an id."""
+    if isinstance(error, ScalingError):
+        return str(error)
+    mark = uuid.uuid4().hex[:8]
+    log.error("a part of a page failed [%s]", mark, exc_info=error)
+    return t(
+        "Something went wrong here and was written to the log under {mark}; nothing that was stored is lost.", mark=mark
+    )
+
+
 def visit() -> int:
     """How often this viewer has come to a page from another: widgets of an earlier visit have forgotten all."""
     return int(st.session_state.get("~visit", 0))

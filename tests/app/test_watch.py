@@ -100,3 +100,33 @@ def test_the_browser_can_place_all_that_is_left_wherever_a_slow_server_is_interr
         part = MESSAGES[clock].auto_rerun.fragment_id
         for sent in range(clock + 1, len(MESSAGES)):
             assert homeless(interrupted(MESSAGES, sent, part)) == [], f"interrupted after {sent} of {len(MESSAGES)}"
+
+
+def parts_of(script: Path, text: str) -> set[str]:
+    """The parts that a page of this text draws."""
+    script.write_text(f"import streamlit as st\nfrom scaling_core.ui.watch import apart, watch\n{text}\n")
+    MESSAGES.clear()
+    assert not AppTest.from_file(str(script), default_timeout=60).run().exception
+    return {one.delta.fragment_id for one in MESSAGES if one.HasField("delta") and one.delta.fragment_id}
+
+
+@pytest.mark.parametrize("text", ["apart(st.write, 'here')", "watch(lambda: st.write('here'), every=5.0)"])
+def test_no_two_pages_share_a_part(tmp_path: Path, text: str) -> None:
+    first, again = parts_of(tmp_path / "one.py", text), parts_of(tmp_path / "one.py", text)
+    other = parts_of(tmp_path / "other.py", text)
+    assert len(first) == len(other) == 1
+    assert first == again
+    assert not first & other
+
+
+def test_within_a_watched_part_nothing_is_a_part_of_its_own(tmp_path: Path) -> None:
+    assert len(parts_of(tmp_path / "page.py", "watch(lambda: apart(st.write, 'here'), every=5.0)")) == 1
+    assert len(parts_of(tmp_path / "page.py", "watch(lambda: st.write('here'), every=5.0)\napart(st.write, 1)")) == 2
+
+
+def test_what_fails_within_a_watched_part_is_said_in_a_sentence(tmp_path: Path) -> None:
+    script = tmp_path / "page.py"
+    script.write_text("from scaling_core.ui.watch import watch\nwatch(lambda: 1 / 0, every=None)\n")
+    app = AppTest.from_file(str(script), default_timeout=60).run()
+    assert not app.exception
+    assert "was written to the log under" in app.error[0].value
