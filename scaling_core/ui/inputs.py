@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from scaling_core.errors import InputError
-from scaling_core.language import t, together
+from scaling_core.language import current, t, together
 from scaling_core.ui.page import note
 from scaling_core.units import parse_quantity
 
@@ -56,23 +56,59 @@ def checked_text(
     return float(value)
 
 
-def choice_input(label: str, key: str, options: Mapping[str, str], *, hide_label: bool = False) -> str:
-    """A box in which one of `options` (id to name) is chosen, the first at first; it survives a visit elsewhere.
+def choice_input(
+    label: str,
+    key: str,
+    options: Mapping[str, str],
+    *,
+    default: str | None = None,
+    help: str | None = None,
+    hide_label: bool = False,
+) -> str:
+    """A box in which one of `options` (id to name) is chosen, at first `default` or the first; kept for another visit.
 
-    What is not among them, whatever the browser sent, counts as the first.
+    What is not among them, whatever the browser sent, is the last that was, or what is chosen at first.
     """
-    kept, ids = f"{key}~kept", list(options)
-    if key not in st.session_state and st.session_state.get(kept) in ids:
-        st.session_state[key] = st.session_state[kept]
+    ids = list(options)
+    _settle(key, ids, at_first := default or ids[0])
     chosen = st.selectbox(
         label,
         ids,
+        index=ids.index(at_first),
         key=key,
         format_func=lambda id: options.get(id, str(id)),
+        help=help,
         label_visibility="collapsed" if hide_label else "visible",
     )
-    st.session_state[kept] = chosen if chosen in ids else ids[0]
-    return str(st.session_state[kept])
+    st.session_state[f"{key}~kept"] = chosen
+    return str(chosen)
+
+
+def radio_input(
+    label: str, key: str, options: Mapping[str, str], *, help: str | None = None, horizontal: bool = False
+) -> str:
+    """One of `options` (id to name), all in sight, the first at first; otherwise as `choice_input`."""
+    ids = list(options)
+    _settle(key, ids, ids[0])
+    chosen = st.radio(
+        label, ids, key=key, format_func=lambda id: options.get(id, str(id)), help=help, horizontal=horizontal
+    )
+    st.session_state[f"{key}~kept"] = chosen
+    return str(chosen)
+
+
+def _settle(key: str, ids: list[str], at_first: str) -> None:
+    """Before it is drawn, give a choice of this key a value that is among `ids`, save where it has none at all.
+
+    The browser keeps and sends the name of what is chosen: once the language is another, it must be told the new name.
+    """
+    last, spoken = st.session_state.get(f"{key}~kept"), f"{key}~spoken"
+    value = st.session_state.get(key)
+    if value not in ids:
+        value = last if last in ids else at_first if key in st.session_state else None
+    if value is not None and (value != st.session_state.get(key) or st.session_state.get(spoken) != current()):
+        st.session_state[key] = value
+    st.session_state[spoken] = current()
 
 
 def quantity_input(

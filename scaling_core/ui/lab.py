@@ -82,13 +82,12 @@ def _asked(rows: Sequence[SweepRow], states: dict[str, ShownState]) -> str:
 def _chooser(rows: Sequence[SweepRow], shown: str, *, example: bool) -> None:
     """A new ladder, or any of the past.
 
-    Within a language names never change, since the browser keeps the chosen one by its name.
+    Within a language names never change, since the browser keeps the chosen one by its name; it is told each time.
     """
     names: dict[str, str] = {NEW: t("New ladder"), **lab_words.sweep_names(rows)}
     if example:
         names[EXAMPLE] = t("Example, recorded")
-    if st.session_state.get(_PICK) != shown:
-        st.session_state[_PICK] = shown
+    st.session_state[_PICK] = shown
     with st.container(key="lab-chooser"):
         st.selectbox(
             t("Ladder"), list(names), format_func=lambda key: names.get(key, key), key=_PICK, on_change=_chosen,

@@ -13,6 +13,7 @@ from scaling_core.runs.rows import RunRow, SweepRow
 from scaling_core.ui import lab_html
 from scaling_core.ui.charts import show
 from scaling_core.ui.fit_pieces import drawn
+from scaling_core.ui.inputs import choice_input
 from scaling_core.ui.lab_data import Fitted, Snapshot
 from scaling_core.ui.lab_rows import shape_name
 from scaling_core.ui.lab_words import commas
@@ -39,8 +40,7 @@ def settings_view(theme: Theme, home: Path, seen: Snapshot, found: Fitted) -> No
     names = run_names(plan)
     left, right = st.columns([5, 7], gap="large")
     with left:
-        chosen = st.selectbox(t("Run"), list(names), format_func=lambda id: names.get(id, id), key="lab.settings.run")
-        chosen = chosen if chosen in names else next(iter(names))
+        chosen = choice_input(t("Run"), "lab.settings.run", names)
         line, run = next((line, run) for line in plan.lines for run in line.runs if run.id == chosen)
         stored = next(one for one in runs if one.id == chosen)
         st.html(lab_html.pairs(settings_of(row, line, run, stored)))

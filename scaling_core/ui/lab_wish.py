@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import streamlit as st
 
@@ -12,9 +13,11 @@ from scaling_core.lab.options import Wish, parse_corpus
 from scaling_core.lab.spec import PRECISIONS, CorpusSpec, Mode
 from scaling_core.language import t, tdata, together
 from scaling_core.ui import lab_words
+from scaling_core.ui.inputs import choice_input, radio_input
 from scaling_core.ui.page import note
 
 PATH, OTHER = "path", "other"
+VOCABULARIES = ("512", "1024", "2048", "4096")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +38,9 @@ class Choice:
 def choices(rate_sweeps: dict[str, str]) -> Choice:
     """Mode, device, text, and the settings. rate_sweeps: finished sweeps of rates, id to name."""
     modes, devices = lab_words.modes(), lab_words.devices()
-    mode = st.radio(t("How long"), list(modes), format_func=lambda name: modes[name][0], key="lab.mode")
+    mode = cast("Mode", radio_input(t("How long"), "lab.mode", {name: words[0] for name, words in modes.items()}))
     note(modes[mode][1])
-    device = st.selectbox(t("Device"), list(devices), format_func=lambda name: devices[name], key="lab.device")
+    device = choice_input(t("Device"), "lab.device", devices)
     words = _text()
     with st.expander(t("Your own settings")):
         tokens = None if words == ORACLE.word else _tokens()
@@ -55,11 +58,10 @@ def _text() -> str | None:
     known = {one.word: one for one in list_choices()}
     others = {PATH: t("A file or folder"), OTHER: t("Another dataset of Hugging Face")}
     names = {word: tdata(one.title) for word, one in known.items()} | others
-    word = st.selectbox(
+    word = choice_input(
         t("Text"),
-        list(names),
-        format_func=lambda word: names.get(word, word),
-        key="lab.corpus",
+        "lab.corpus",
+        names,
         help=t(
             "The standard library's source is on every machine that runs this, so nothing is downloaded. "
             "A file or folder of your own is only ever read."
@@ -75,17 +77,16 @@ def _text() -> str | None:
     if word != STDLIB.word:
         kept = t("Downloaded once, up to 256 MB, and kept.") if known[word].dataset else ""
         note(together(tdata(known[word].about), kept))
-    return str(word)
+    return word
 
 
 def _tokens() -> str:
     """Bytes, or a vocabulary trained on the text, in the words of the command line."""
-    kind = st.radio(
+    kind = radio_input(
         t("Tokens"),
-        ["bytes", "bpe"],
-        format_func={"bytes": t("Bytes"), "bpe": "BPE"}.get,
+        "lab.tokens",
+        {"bytes": t("Bytes"), "bpe": "BPE"},
         horizontal=True,
-        key="lab.tokens",
         help=t(
             "BPE: a vocabulary trained on the text itself. It makes the smallest models mostly embedding; losses are "
             "then compared in bits per byte."
@@ -93,7 +94,7 @@ def _tokens() -> str:
     )
     if kind != "bpe":
         return "bytes"
-    size = st.selectbox(t("Vocabulary"), ["512", "1024", "2048", "4096"], index=1, key="lab.vocab")
+    size = choice_input(t("Vocabulary"), "lab.vocab", {size: size for size in VOCABULARIES}, default="1024")
     return f"bpe-{size}"
 
 
@@ -105,11 +106,10 @@ def _line(key: str, label: str, placeholder: str, help: str) -> str | None:
 def _own(mode: Mode, rate_sweeps: dict[str, str]) -> Wish:
     """Everything that a mode decides and a person may decide instead. What is wrong in a field the plan says."""
     tunes = (
-        st.radio(
+        radio_input(
             t("What is trained"),
-            ["ladder", "rates"],
-            format_func={"ladder": t("A ladder"), "rates": t("A few sizes at several rates")}.get,
-            key="lab.own.what",
+            "lab.own.what",
+            {"ladder": t("A ladder"), "rates": t("A few sizes at several rates")},
             help=t(
                 "The rate matters more than anything else in a ladder. A sweep of rates finds the best one of a few "
                 "sizes; a ladder can then take its rate from there."
@@ -140,15 +140,12 @@ def _own(mode: Mode, rate_sweeps: dict[str, str]) -> Wish:
     typed["context"] = _field("context", t("Context, tokens"), "128", t("Tokens of a sequence, 8 to 8192"))
     typed["dropout"] = _field("dropout", t("Dropout"), "0", t("Share of activations dropped in training"))
     pays = t("bfloat16 pays on devices with units for it; the measurement of the machine says whether it would here.")
-    chosen = st.selectbox(t("Precision"), PRECISIONS, key="lab.own.precision", help=pays)
+    chosen = choice_input(t("Precision"), "lab.own.precision", {one: one for one in PRECISIONS}, help=pays)
     typed["precision"] = None if chosen == PRECISIONS[0] else chosen
     rates = stop_early = None
     if not tunes:
         if rate_sweeps:
-            names = {"": t("the rule"), **rate_sweeps}
-            rates = st.selectbox(
-                t("Rate from"), list(names), format_func=lambda id: names.get(id, id), key="lab.own.rates"
-            )
+            rates = choice_input(t("Rate from"), "lab.own.rates", {"": t("the rule"), **rate_sweeps})
         if st.toggle(
             t("Stop a run once its end is certain"), key="lab.own.early",
             help=t("Its loss is then foretold from its curve and marked as such; the fit leaves it out."),

@@ -8,7 +8,7 @@ import streamlit as st
 
 from scaling_core.catalog import Preset
 from scaling_core.errors import InputError
-from scaling_core.language import listed, retold, t, together
+from scaling_core.language import current, listed, retold, t, together
 from scaling_core.laws import Law, PowerLaw, law_from_constants
 from scaling_core.library import all_laws, library_problems
 from scaling_core.ui.constants import CONSTANTS
@@ -98,7 +98,7 @@ def law_picker(
         picker.hear(name, said)
     names = {id: t("{name} (saved)", name=p.name) if p.saved else p.told("name") for id, p in known.items()}
     names[OWN] = t("My own constants")
-    widget = f"{key}~pick~{picker.version}"
+    widget = f"{key}~pick~{picker.version}~{current()}"  # the browser keeps the chosen one by its name
     if widget not in st.session_state or not picker.start:
         picker.start = picker.choice
     st.selectbox(

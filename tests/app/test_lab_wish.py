@@ -12,6 +12,7 @@ from scaling_core.runs import supervisor
 from scaling_core.runs.store import Store
 from scaling_core.runs.supervisor import Started
 from tests.app.test_lab import (  # noqa: F401  # fixtures, used by their names
+    PAGE,
     _nothing_kept,
     _small_text,
     finished,
@@ -62,6 +63,29 @@ def test_a_ladder_may_take_its_rate_from_a_finished_sweep_of_rates(measured_home
     app.selectbox(key="lab.own.rates").set_value(plan.spec.id).run()
     app = settled(app)
     assert not app.button(key="lab.start").disabled
+
+
+@pytest.mark.parametrize(
+    ("box", "chosen", "foreign"),
+    [
+        ("lab.corpus", "oracle", "Python 标准库"),
+        ("lab.device", "cpu", "自动"),
+        ("lab.own.precision", "bfloat16", "单精度"),
+    ],
+)
+def test_a_name_of_the_language_just_left_changes_no_choice(
+    measured_home: Path,  # noqa: F811  # the fixture
+    box: str,
+    chosen: str,
+    foreign: str,
+) -> None:
+    app = AppTest.from_file(str(PAGE), default_timeout=60)
+    app.query_params["sweep"] = "new"
+    app.session_state[box], app.session_state[f"{box}~kept"] = foreign, chosen
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key=box).value == chosen
 
 
 @pytest.mark.parametrize(

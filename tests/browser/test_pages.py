@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import AppServer, Witness, at_rest, open_page
 
@@ -102,3 +102,30 @@ def test_a_fresh_server_opens_a_page_from_its_address(
         expect(page.get_by_test_id("stTopNavLink").filter(has_text=name)).to_have_count(1)
     assert [url for url in refused if not STREAMLIT_PROBES.search(url)] == []
     assert witness.strangers() == []
+
+
+def test_boxes_and_buttons_speak_the_language_that_was_switched_to_and_keep_their_choice(
+    app_server: AppServer, page: Page, witness: Witness
+) -> None:
+    def box(key: str) -> Locator:
+        return page.locator(f".st-key-{key}").get_by_role("combobox")
+
+    def speak(word: str) -> None:
+        at_rest(page)
+        page.locator(".st-key-language-switch button").first.click()
+        page.get_by_test_id("stTopNavLink").filter(has_text=word).wait_for(state="attached")
+
+    page.goto(f"{app_server.url}/plan")
+    at_rest(page)
+    box("plan-given").click()
+    page.get_by_role("option", name="Money", exact=True).click()
+    speak("规划一次训练")
+    expect(box("plan-given")).to_have_value("费用")
+    expect(page.get_by_test_id("stSidebar").get_by_role("combobox").first).to_have_value(re.compile("完整精度"))
+    page.goto(f"{app_server.url}/lab?sweep=new&lang=zh")
+    page.get_by_text("快速，一小时").click()
+    speak("Run on my Mac")
+    expect(page.get_by_role("radio", name="Quick, an hour")).to_be_checked()
+    expect(box("lab-device")).to_have_value(re.compile("Automatic"))
+    expect(box("lab-chooser")).to_have_value("New ladder")
+    witness.check()
