@@ -9,12 +9,13 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
+from scaling_core.checks import Check as Check
+from scaling_core.checks import Status
+from scaling_core.checks import Told as Told
 from scaling_core.doctor import DEVICE_CHECKS, DISK_BYTES, MEMORY_BYTES
 from scaling_core.errors import ScalingError
 from scaling_core.examination import Examination
@@ -27,24 +28,10 @@ from scaling_core.runs.store import Store
 from scaling_core.units import format_bytes
 from scaling_core.viz import warm
 
-Status = Literal["ok", "warning", "failed", "waiting"]
 SLOWEST_FIGURE = 1.5
 """Seconds that the export of a figure may take."""
 ROOMY_DISK = 5_000_000_000
 LOCK_SECONDS = 1.0
-
-
-Told = tuple[Status, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
-    """One thing that a talk needs. what: its name. seen: a sentence with what was seen, and what to do."""
-
-    id: str
-    what: str
-    status: Status
-    seen: str
 
 
 def figure_checks(drawn: Callable[[], bool], export: Callable[[], object]) -> list[Check]:

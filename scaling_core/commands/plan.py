@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from scaling_core.catalog import Preset
+from scaling_core.commands.plan_checks import checks_of
 from scaling_core.commands.plan_hardware import catalogue, machine_of, sources, told
 from scaling_core.commands.plan_instead import comparison, ends, ends_of, head, lab_of, law_line, nanogpt_of, plain
 from scaling_core.commands.shared import SubParsers, add, maybe
@@ -50,7 +51,8 @@ def register(commands: SubParsers) -> None:
     instead.add_argument("--hardware", action="store_true", help="list the catalogue, with every source")
     instead.add_argument("--compare", metavar="FILE", help="compare models, a line of name, N, D each")
     instead.add_argument("--config", metavar="WHAT", help="nanogpt: a configuration of it; lab: the lab's own command")
-    model = plan.add_argument_group("with --config nanogpt")
+    instead.add_argument("--checks", action="store_true", help="what the usual mistakes cost it, and a checklist")
+    model = plan.add_argument_group("with --config nanogpt or --checks")
     model.add_argument("--vocab", metavar="V", help="entries of the vocabulary (default 50257, GPT-2's)")
     model.add_argument("--context", metavar="T", help="tokens of a sequence (default 1024)")
 
@@ -59,8 +61,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.config is not None and args.config not in CONFIGS:
         raise InputError("config", args.config, f"it must be one of {', '.join(CONFIGS)}")
     for option in ("vocab", "context"):
-        if getattr(args, option) is not None and args.config != "nanogpt":
-            raise InputError(option, getattr(args, option), "it belongs to --config nanogpt")
+        if getattr(args, option) is not None and args.config != "nanogpt" and not args.checks:
+            raise InputError(option, getattr(args, option), "it belongs to --config nanogpt and to --checks")
     if args.hardware or args.compare is not None:
         what = "hardware" if args.hardware else "compare"
         for option in (*GIVEN, *(HARDWARE if args.hardware else ())):
@@ -88,6 +90,8 @@ def _run(args: argparse.Namespace) -> int:
         return nanogpt_of(args, plan, device)
     if args.config == "lab":
         return lab_of(args, plan)
+    if args.checks:
+        return checks_of(args, preset, plan, device)
     return _plan(args, preset, plan, device)
 
 

@@ -2,7 +2,8 @@
 
 `budget` answers from every side, `evidence` says what a law's numbers rest on, `trust` puts the published laws beside
 each other, `compare` ranks configurations, `transfer` says what continuing a trained model is worth, `experts` what a
-mixture of experts buys, both with how solid that is (`solidity`).
+mixture of experts buys, both with how solid that is (`solidity`), `mistakes` what the usual mistakes would cost a plan,
+and `checklist` what to look at before it is started.
 """
 
 from __future__ import annotations

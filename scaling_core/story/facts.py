@@ -14,6 +14,7 @@ from scaling_core.errors import ScalingError
 from scaling_core.language import Language, current, speaking, t
 from scaling_core.laws import Law, PowerLaw
 from scaling_core.optimum import judge, optimal_for_compute
+from scaling_core.story.plan_facts import PLAN_FACTS
 from scaling_core.story.scene import Scene, TextName
 from scaling_core.story.state import chosen, law_of, number_of
 from scaling_core.units import format_quantity
@@ -84,8 +85,10 @@ FACTS: Mapping[str, Callable[[Scene], str]] = {
     "ratio_pinned": lambda scene: _ratio(law_of(scene.state["pins"][0]), scene),
     "grown_N": _grown,
     "own_b": lambda scene: f"{number_of(scene.state, 'story', 'thinking.b'):g}",
+    **PLAN_FACTS,
 }
 """The fields that a text may hold. factor: what ten times the variable of the power law multiply the loss by. best_N,
 best_D, left: the best use of GPT-3's compute, and the share of it that was left. ratio: tokens per parameter of the
 optimum at the scene's C; ratio_pinned: the same under the first pinned law. grown_N: times the parameters for ten times
-the compute, as the paper of the law allocates it. own_b: the exponent of test-time compute that is shown."""
+the compute, as the paper of the law allocates it. own_b: the exponent of test-time compute that is shown.
+The rest is told in `plan_facts`."""

@@ -18,6 +18,7 @@ from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input
 from scaling_core.ui.law_picker import law_line, warn_of
 from scaling_core.ui.page import answer, note, section
+from scaling_core.ui.plan_checks import before_start, usual_mistakes
 from scaling_core.ui.plan_compare import comparison
 from scaling_core.ui.plan_copy import copied
 from scaling_core.ui.plan_hardware import Asked, asked, spoken
@@ -85,14 +86,20 @@ def plan_page(published: Preset | None, law: Law, theme: Theme) -> None:
     st.space("medium")
     takes(plan, wish)
     st.space("medium")
+    ready = None
     if plan is not None:
-        copied(plan, wish)
+        ready = copied(source, plan, wish)
         st.space("medium")
     further(source, plan, theme)
     comparison(source, plan, wish.machine)
     st.space("medium")
     if plan is not None:
         trusted(plan, wish.machine, theme)
+    if ready is not None:
+        st.space("medium")
+        usual_mistakes(ready, theme)
+        st.space("medium")
+        before_start(ready)
 
 
 def _given(plan: Budgeted) -> str:

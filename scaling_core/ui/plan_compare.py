@@ -1,4 +1,4 @@
-"""The sixth part of the page "Plan a training": configurations side by side, and which differences are real."""
+"""The seventh part of the page "Plan a training": configurations side by side, and which differences are real."""
 
 from __future__ import annotations
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from scaling_core.errors import InputError
 from scaling_core.language import t, tdata, tn, together
-from scaling_core.planning import Budgeted
+from scaling_core.planning import Budgeted, Source
 from scaling_core.planning.architecture import SOURCE, Architecture, architecture_for
 from scaling_core.planning.configuration import nanogpt
 from scaling_core.planning.memory import SOURCES, Precision, TrainingMemory, largest_micro_batch, training_memory
-from scaling_core.planning.recipe import CRITICAL_SOURCE, MOST_TOKENS, Recipe, make_recipe
+from scaling_core.planning.prepared import Prepared, precision_of, recipe_of
+from scaling_core.planning.recipe import CRITICAL_SOURCE, Recipe
 from scaling_core.ui import lab_html
 from scaling_core.ui.inputs import choice_input, integer_input
 from scaling_core.ui.page import note, section
@@ -27,8 +30,12 @@ SHARE = 0.9
 """Of a device's memory that may be filled."""
 
 
-def copied(plan: Budgeted, wish: Asked) -> None:
-    """The plan as a model with an exact count, its recipe, its memory, and two files."""
+def copied(source: Source, plan: Budgeted, wish: Asked) -> Prepared:
+    """The plan as a model with an exact count, its recipe, its memory, and two files; returns what it was made into."""
+    precision = precision_of(wish.device, measured=wish.measured is not None)
+    ready = Prepared(
+        source=source, plan=plan, memory=wish.memory, precision=precision, measured=wish.measured is not None
+    )
     words = st.container()
     style_at, vocab_at, context_at, _ = st.columns([1.4, 1.2, 1.2, 3], gap="small", vertical_alignment="top")
     with style_at:
@@ -49,7 +56,7 @@ def copied(plan: Budgeted, wish: Asked) -> None:
             section(title, t("With this vocabulary and this hardware it cannot be written out as one model."))
         spoken(error)
         lab_part(plan)
-        return
+        return replace(ready, problem=str(error))
     with words:
         section(
             title,
@@ -71,12 +78,13 @@ def copied(plan: Budgeted, wish: Asked) -> None:
     for caution in recipe.cautions:
         note(caution, kind="warning")
     _rules(recipe)
-    _memory(model, recipe, wish)
+    _memory(model, recipe, wish, precision)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _nanogpt(model, recipe, wish)
     with right:
         lab_part(plan)
+    return replace(ready, model=model, recipe=recipe)
 
 
 def _recipe(model: Architecture, plan: Budgeted, wish: Asked) -> Recipe:
@@ -86,8 +94,7 @@ def _recipe(model: Architecture, plan: Budgeted, wish: Asked) -> Recipe:
             f"{wish.machine.count:,}",
             t("a batch is planned for at most {most} devices", most=f"{MOST_PLANNED:,}"),
         )
-    loss = plan.loss if 0.1 <= plan.loss <= 20 else None
-    return make_recipe(model, min(plan.D, MOST_TOKENS), loss=loss, devices=wish.machine.count)
+    return recipe_of(model, plan)
 
 
 def _shape_rows(model: Architecture) -> list[tuple[str, str]]:
@@ -160,9 +167,9 @@ def _rules(recipe: Recipe) -> None:
         )
 
 
-def _memory(model: Architecture, recipe: Recipe, wish: Asked) -> None:
+def _memory(model: Architecture, recipe: Recipe, wish: Asked, precision: Precision) -> None:
     """The memory of one device by stage of sharding, against what it has."""
-    count, precision = wish.machine.count, _precision(wish)
+    count = wish.machine.count
     each = max(1, recipe.sequences // count)
     rows: list[list[str]] = []
     fits: list[int] = []
@@ -244,13 +251,6 @@ def _memory_words(wish: Asked, precision: Precision, fits: list[int]) -> str:
         else t("Everything in 4 bytes.")
     )
     return together(told, how, t("What a framework adds is not counted."))
-
-
-def _precision(wish: Asked) -> Precision:
-    """In which precision the memory is counted: that of the peak."""
-    if wish.measured is not None:
-        return "float32"
-    return "float32" if wish.device is not None and wish.device.training_precision in ("fp32", "tf32") else "mixed"
 
 
 def _nanogpt(model: Architecture, recipe: Recipe, wish: Asked) -> None:

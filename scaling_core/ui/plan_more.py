@@ -1,4 +1,4 @@
-"""Parts four and five of the page "Plan a training": whether to continue a trained model, and what experts buy."""
+"""The middle of the page "Plan a training": whether to continue a trained model, in stages, and what experts buy."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ from scaling_core.planning.transfer import (
     SOURCE,
     Continued,
     Pretraining,
-    Staged,
     Transferred,
     continued,
-    staged,
     transferred,
 )
 from scaling_core.ui import lab_html
@@ -35,6 +33,7 @@ from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input, number_input, quantity_input
 from scaling_core.ui.page import note, section
 from scaling_core.ui.plan_hardware import spoken
+from scaling_core.ui.plan_stages import in_stages
 from scaling_core.ui.plan_words import Figures, flops
 from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_bytes, format_loss, format_quantity
@@ -47,10 +46,12 @@ SLIDE = (50e6, 1e9, 40e9)
 
 
 def further(source: Preset | Law, plan: Budgeted | None, theme: Theme) -> None:
-    """Both parts; that of experts, which spends the plan's compute, only where there is a plan."""
-    continuing(source, plan, theme)
+    """All of them; stages and experts, which spend the plan's compute, only where there is a plan."""
+    continuing(source, theme)
     st.space("medium")
     if plan is not None:
+        in_stages(source, plan)
+        st.space("medium")
         experts(plan)
         st.space("medium")
 
@@ -58,10 +59,10 @@ def further(source: Preset | Law, plan: Budgeted | None, theme: Theme) -> None:
 # ---- continue or start over
 
 
-def continuing(source: Preset | Law, plan: Budgeted | None, theme: Theme) -> None:
-    """The fields, the answer, its numbers, the picture, training in stages, and where all of it comes from."""
+def continuing(source: Preset | Law, theme: Theme) -> None:
+    """The fields, the answer, its numbers, the picture, and where all of it comes from."""
     words = st.container()
-    before_at, size_at, first_at, own_at, letters_at, later_at = st.columns(
+    before_at, size_at, first_at, own_at, letters_at, _ = st.columns(
         [1.75, 0.95, 1.05, 0.95, 1.5, 1.4], gap="small", vertical_alignment="top"
     )
     with before_at:
@@ -78,11 +79,6 @@ def continuing(source: Preset | Law, plan: Budgeted | None, theme: Theme) -> Non
         letters = number_input(
             t("Characters per token"), "plan.transfer.letters", CHARACTERS_PER_TOKEN, minimum=0.1, maximum=100.0,
             help=t("Transfer was measured in characters. The paper's smallest set has 3 to a token."),
-        )  # fmt: skip
-    with later_at:
-        times = number_input(
-            t("Later compute, ×"), "plan.stages.times", 1.0, minimum=1e-3, maximum=1e3,
-            help=t("For a second stage after the plan above, in units of the plan's compute."),
         )  # fmt: skip
     kind: Pretraining = "mixed" if chosen == "mixed" else "text"
     worth = transferred(N, letters * D, kind, pretrained=letters * D_pretrain)
@@ -107,8 +103,6 @@ def continuing(source: Preset | Law, plan: Budgeted | None, theme: Theme) -> Non
         numbers=[(label, value) for label, value, _ in numbers],
     )
     note(how)
-    if plan is not None:
-        _stages(source, plan, times)
     with st.expander(t("What transfer was measured on, and what the talk's rule leaves out")):
         st.html(lab_html.plain(_sources()))
 
@@ -166,38 +160,6 @@ def _numbers(source: Preset | Law, here: Continued, worth: Transferred, letters:
         (t("compute saved"), percent(worth.share), t("read once, pre-training free")),
         (t("own data worth as much, tokens"), format_quantity(worth.even / letters), t("where both are equal")),
     ]  # fmt: skip
-
-
-def _stages(source: Preset | Law, plan: Budgeted, times: float) -> None:
-    """Training in stages, as the talk asks, in a sentence or two."""
-    try:
-        found = staged(source, C=plan.C, added=times * plan.C)
-    except InputError as error:
-        spoken(error)
-        return
-    note(stages_told(found, times))
-
-
-def stages_told(found: Staged, times: float) -> str:
-    """What two stages come to against one run."""
-    return together(
-        t(
-            "In stages: the plan's {N} parameters, trained on to {D} tokens with {times} times its compute again, "
-            "reach {loss}; one run with all of it is best with {best_N} on {best_D}, {best_loss}.",
-            N=format_quantity(found.first.N),
-            D=format_quantity(found.D),
-            times=f"{times:g}",
-            loss=format_loss(found.loss),
-            best_N=format_quantity(found.best.N),
-            best_D=format_quantity(found.best.D),
-            best_loss=format_loss(found.best.loss),
-        ),
-        t(
-            "Stages cost {excess} nats, since the size was chosen for the first; with the same size and tokens they "
-            "cost nothing under this law, which knows no restart of the learning rate.",
-            excess=f"{found.excess_loss:.4f}",
-        ),
-    )
 
 
 def _sources() -> list[str]:

@@ -1,4 +1,4 @@
-"""The seventh part of the page "Plan a training": all laws on one plan, and what their disagreement costs."""
+"""The eighth part of the page "Plan a training": all laws on one plan, and what their disagreement costs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def asked_laws() -> list[Preset]:
 
 def trusted(plan: Budgeted, machine: Machine, theme: Theme) -> None:
     """Every law on the plan: what each says of it, what each would build, and what following each costs."""
-    found = _answers(plan.N, plan.D, machine)
+    found = answers_of(plan.N, plan.D, machine)
     section(t("Which law should I trust here?"), _opening(found))
     head = [t("law"), t("loss of the plan"), t("best N"), t("best D"), "D / N", t("best loss"), t("beyond its runs")]
     st.html(lab_html.table(head, [_row(one) for one in found.answers]))
@@ -52,7 +52,8 @@ def trusted(plan: Budgeted, machine: Machine, theme: Theme) -> None:
 
 
 @lru_cache(maxsize=32)
-def _answers(N: float, D: float, machine: Machine) -> Trust:
+def answers_of(N: float, D: float, machine: Machine) -> Trust:
+    """Every shown law on one training; kept, since two parts of the page ask for it."""
     return trust(asked_laws(), N=N, D=D, machine=machine)
 
 

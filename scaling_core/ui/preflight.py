@@ -24,7 +24,8 @@ from scaling_core.preflight import (
 from scaling_core.preflight_browser import browser_checks, read_browser
 from scaling_core.runs import place
 from scaling_core.runs.calibrations import calibration
-from scaling_core.ui.page import answer, note, said, section, tongue, visit
+from scaling_core.ui.check_list import check_list, check_styles
+from scaling_core.ui.page import answer, note, section, visit
 from scaling_core.ui.watch import watch
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.glyphs import HAN, NOBODYS, drawn
@@ -36,7 +37,6 @@ from scaling_core.viz.warm import warm_up
 LOOK = "preflight~browser"
 _TURN, _FOUND = "preflight.turn", "preflight.found"
 POLL_SECONDS = 1.0
-SIGNS = {"ok": "✓", "warning": "!", "failed": "✕", "waiting": "…"}
 FIRST = ("page-font", "figure-font", "offline", "figures", "window", "frames")
 """What the audience sees; the rest is about what trains and what lies on the disk."""
 
@@ -80,8 +80,8 @@ def _body(checks: Sequence[Check]) -> None:
             _examiner().begin(place.home())
             st.rerun()
     left, right = st.columns(2, gap="large")
-    left.html(_list([check for check in checks if check.id in FIRST]))
-    right.html(_list([check for check in checks if check.id not in FIRST]))
+    left.html(check_list([check for check in checks if check.id in FIRST]))
+    right.html(check_list([check for check in checks if check.id not in FIRST]))
     _component()(key=LOOK, data={"turn": _turn(), "signs": HAN, "nobodys": NOBODYS}, on_seen_change=_nothing)
     if seen is not None:
         _examination(seen)
@@ -161,35 +161,15 @@ def _examination(seen: Examination) -> None:
             rows.append(Check(id=name, what=question(name), status="ok" if check.ok else "failed", seen=told))
     if seen.running:
         st.progress(len(seen.checks) / len(DEVICE_CHECKS))
-    st.html(_list(rows))
+    st.html(check_list(rows))
     if seen.unkept:
         note(together(t("What was found could not be kept."), seen.unkept), kind="warning")
 
 
-def _list(checks: Sequence[Check]) -> str:
-    """Checks one below the other: the sign, what it is about, and the sentence."""
-    words = {"ok": t("well"), "warning": t("look at this"), "failed": t("failed"), "waiting": t("on its way")}
-    rows = "".join(
-        f"<li class='sl-is-{check.status}'><span class='sl-sign' role='img' aria-label='{said(words[check.status])}'>"
-        f"{SIGNS[check.status]}</span><div><b>{said(check.what)}</b><p>{said(check.seen)}</p></div></li>"
-        for check in checks
-    )
-    return f"<ul class='sl-checks' lang='{tongue()}'>{rows}</ul>"
-
-
 def _styles(theme: Theme) -> str:
-    """The signs in the colours of their verdict, and type that is read from the last row."""
-    green, orange, grey = theme.categorical[2], theme.accent_2, theme.muted
-    return f"""<style>
-ul.sl-checks {{ list-style: none; margin: 0; padding: 0; }}
-ul.sl-checks li {{ display: flex; gap: .8rem; margin: 0; padding: .38rem 0; border-bottom: 1px solid {theme.border}; }}
-.sl-checks .sl-sign {{ flex: none; width: 1.9rem; height: 1.9rem; border-radius: 50%; text-align: center;
-  font-weight: 800; font-size: 1.15rem; line-height: 1.9rem; margin-top: .12rem; color: {theme.background}; }}
-.sl-checks b {{ font-size: 1.15rem; line-height: 1.25; font-weight: 650; color: {theme.ink}; }}
-.sl-checks p {{ margin: 0; font-size: 1rem; line-height: 1.3; color: {theme.muted}; text-wrap: pretty; }}
-.sl-is-ok .sl-sign {{ background: {green}; }} .sl-is-waiting .sl-sign {{ background: {grey}; }}
-.sl-is-warning .sl-sign, .sl-is-failed .sl-sign {{ background: {orange}; }}
-.sl-is-warning b, .sl-is-failed b {{ color: {orange}; }} .sl-is-warning p, .sl-is-failed p {{ color: {theme.ink}; }}
+    """The list's own, and the verdict in large in its colour."""
+    green, orange = theme.categorical[2], theme.accent_2
+    return f"""<style>{check_styles(theme)}
 [class*="st-key-preflight-"] h1.sl-sentence {{ font-size: clamp(2.2rem, 3.6vw, 3.6rem); }}
 .st-key-preflight-ok h1.sl-sentence {{ color: {green}; }}
 .st-key-preflight-failed h1.sl-sentence, .st-key-preflight-warning h1.sl-sentence {{ color: {orange}; }}

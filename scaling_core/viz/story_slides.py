@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from scaling_core.catalog import model, models, preset, presets
 from scaling_core.demo import DemoSpec, run_demo
 from scaling_core.errors import ScalingError
-from scaling_core.hardware import device
 from scaling_core.language import current, t
 from scaling_core.laws import Law, MuennighoffLaw, PowerLaw
 from scaling_core.library import find_law
@@ -22,13 +21,12 @@ from scaling_core.optimum import (
     optimal_for_tokens,
     smaller_model,
 )
-from scaling_core.planning import Machine, TrainingBudget, budgeted, machine
 from scaling_core.runs import recording, results
 from scaling_core.story import PARAMETER, Scene, chosen, law_of, number_of, packed_scene, told
 from scaling_core.story.numbers import ExactMatch, Thinking
 from scaling_core.story.state import OWN, spelled
 from scaling_core.talk import claims
-from scaling_core.units import format_duration, format_flops, format_loss, format_quantity
+from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz import lab_frames
 from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, share_text
 from scaling_core.viz.demo import chinchilla_optimal
@@ -36,7 +34,7 @@ from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Ghost, Mark, isoflop_chart
 from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
 from scaling_core.viz.models import compared, frontiers, nd_plane
-from scaling_core.viz.plan import time_chart
+from scaling_core.viz.plan_slides import plan_slide
 from scaling_core.viz.slide import Slide
 from scaling_core.viz.story import exact_chart, pair, power_chart, smooth_chart, thinking_chart
 from scaling_core.viz.talk import ratio_chart
@@ -232,28 +230,6 @@ def _talk(scene: Scene, theme: Theme) -> Shown:
     )
 
 
-def _plan(scene: Scene, theme: Theme) -> Shown:
-    """The curve over wall time; a slide of words where the hardware is this machine."""
-    given, id = chosen(scene.state, "plan", "plan.given"), str(chosen(scene.state, "plan", "plan.hardware"))
-    count, mfu = int(number_of(scene.state, "plan", "plan.count")), number_of(scene.state, "plan", "plan.mfu") / 100
-    if id == "own":
-        peak = 1e12 * number_of(scene.state, "plan", "plan.own")
-        what = Machine(name=t("device of my own"), peak=peak, count=count, mfu=mfu)
-    else:
-        what = machine(device(id), count=count, mfu=mfu)
-    value = chosen(scene.state, "plan", "law")
-    source = find_law(value) if isinstance(value, str) else law_of(value)
-    budget = TrainingBudget(**{given: number_of(scene.state, "plan", f"plan.{given}")})
-    found = budgeted(source, budget, what)
-    return time_chart(source, what, found, theme), (
-        (t("hardware"), t("{n} × {device}", n=f"{count:,}", device=what.name)),
-        (t("wall time"), format_duration(what.seconds(found.C))),
-        (t("parameters"), format_quantity(found.N)),
-        (t("tokens"), format_quantity(found.D)),
-        (t("loss, nats per token"), format_loss(found.loss)),
-    )
-
-
 def _story(scene: Scene, theme: Theme) -> Shown:
     def number(name: str) -> float:
         return number_of(scene.state, "story", name)
@@ -281,7 +257,7 @@ DRAWN: Mapping[str, Callable[[Scene, Theme], Shown]] = {
     "calculator": _calculator,
     "models": _models,
     "beyond": _beyond,
-    "plan": _plan,
+    "plan": plan_slide,
     "demo": _demo,
     "lab": _lab,
     "talk": _talk,

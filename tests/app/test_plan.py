@@ -49,7 +49,9 @@ def test_it_reads_as_an_answer_untouched(page: AppTest) -> None:
     assert "Its peak is 312 TFLOP/s in BF16; 40% of it is achieved, 125 TFLOP/s." in text
     assert "Llama 3 405B, 16,384 GPUs" in text, "published utilizations"
     for heading in ("What can I train?", "What would GPT-3 take?", "A plan to copy", "Continue training or start over?",
-                    "What do experts buy?", "Compare configurations", "Which law should I trust here?"):  # fmt: skip
+                    "Train in stages?", "What do experts buy?", "Compare configurations",
+                    "Which law should I trust here?", "What would the usual mistakes cost?",
+                    "Before you press start"):  # fmt: skip
         assert heading in text
     assert len(page.get("vega_lite_chart")) == 2
     assert field_errors(page) == []
@@ -258,6 +260,7 @@ def test_constants_without_an_optimum_leave_the_page_under_control(page: AppTest
     assert "What would GPT-3 take?" in text
     assert "Compare configurations" in text
     assert "A plan to copy" not in text
+    assert "Before you press start" not in text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -16,7 +16,8 @@ from scaling_core.planning.compare import compare, parse_configurations
 from scaling_core.planning.experts import COUNTS, best_mixture
 from scaling_core.planning.transfer import continued, staged, transferred
 from scaling_core.planning.trust import trust
-from scaling_core.ui.plan_more import experts_told, stages_told
+from scaling_core.ui.plan_more import experts_told
+from scaling_core.ui.plan_stages import stages_told
 from scaling_core.ui.plan_trust import asked_laws, matrix, shade
 from scaling_core.ui.plan_words import usd
 from scaling_core.ui.words import percent
@@ -174,7 +175,8 @@ def test_every_law_is_asked_and_the_matrix_is_the_planner_s(page: AppTest) -> No
     for one in found.answers:
         assert one.optimum is not None
         assert format_quantity(one.optimum.N) in text
-    shown = rows(page, len([b for b in blocks(page) if "<tbody>" in b]) - 1)
+    tables = [block for block in blocks(page) if "<tbody>" in block]
+    shown = rows(page, next(k for k, block in enumerate(tables) if "sl-matrix" in block))
     for row, cells in zip(found.matrix, shown, strict=True):
         for cell, said in zip(row, cells[1:], strict=True):
             assert cell is not None

@@ -35,6 +35,7 @@ from tests.app.exports import kept_files
 from tests.page_helpers import blocks, knob, law_choice, words
 
 GPT3 = model("gpt3")
+ALL = len(published())
 
 
 def by_id(id: str) -> Scene:
@@ -106,6 +107,11 @@ def test_the_page_agrees_with_the_sentence(app: AppTest) -> None:
         "replication": ["18.3", "Hoffmann, printed → now: optimum from 32.2B on 2.98T to 72.4B on 1.33T"],
         "wall": ["How far do 5T unique tokens go?", "more compute stops helping"],
         "inference": ["where training alone asks for"],
+        "month": ["One NVIDIA A100 SXM 80 GB for 30 days at 40%: 1.56B parameters on 34.6B tokens, a loss of 2.414."],
+        "fine-tune": ["pre-training is worth 179M more tokens", "not the 40B that the talk counts"],
+        "stages": ["with 9 times its compute again", "Stages cost 0.0354 nats"],
+        "mistakes": ["a loss of 2.477: 43% of the compute is wasted", "+0.064 nats"],
+        "before-start": ["From 104B on, serving costs more than training"],
         "prediction": ["Predicted", "measured"],
         "emergence": ["Answers of 10 tokens go from 10% to 50% right while the loss falls by 0.161 nats."],
         "test-time": ["The talk's own formula: accuracy = a (N T)^b, here with b = 0.4", "the talk itself"],
@@ -136,13 +142,13 @@ def test_next_previous_and_reset(app: AppTest) -> None:
     app.button(key="scene.reset").click().run()
     assert law_choice(to(app, "calculator")).value == "study-notes"
     app.button(key="scene.next").click().run()
-    assert "5 / 13" in words(to(app, "calculator"))
+    assert f"5 / {ALL}" in words(to(app, "calculator"))
     app.button(key="scene.previous").click().run()
     app.button(key="scene.previous").click().run()
-    assert "3 / 13" in words(to(app, "calculator"))
+    assert f"3 / {ALL}" in words(to(app, "calculator"))
     assert law_choice(app).value == "hoffmann2022"
     app.button(key="scene.leave").click().run()
-    assert "3 / 13" not in words(app)
+    assert f"3 / {ALL}" not in words(app)
     assert law_choice(app).value == "hoffmann2022", "the page stays as it is"
     opened(app, published()[0])
     assert app.button(key="scene.previous").disabled
@@ -187,7 +193,7 @@ def test_a_link_of_another_law_is_shown_as_ones_own_and_said(app: AppTest) -> No
     assert knob(app, "alpha").value == 0.35
     assert "The law saved-by-nobody is not known here with these constants" in words(app)
     assert "This scene was made with other data, runs.csv (0123)" in words(app)
-    assert "1 / 13" not in words(app)
+    assert f"1 / {ALL}" not in words(app)
 
 
 @pytest.mark.parametrize("name", ["alpha", "E"])

@@ -64,8 +64,10 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
         expect(page.locator(".sl-scene-said")).to_contain_text(told(scene, "sentence", "en"))
         expect(headline(page)).not_to_be_empty()
         no_traceback(page)
-        if scene.focus:
+        if scene.focus and scene.page == "beyond":
             expect(page.locator(".st-key-plot-area-wall")).to_be_in_viewport(ratio=0.9)
+        elif scene.focus:
+            expect(page.get_by_test_id("stMain").locator(".sl-section").nth(scene.focus - 1)).to_be_in_viewport()
         if scene.id == "inference":
             there = headline(page).inner_text()
             page.keyboard.press("PageUp")

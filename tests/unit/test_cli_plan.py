@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 
 from scaling_core import hardware
-from scaling_core.catalog import preset
+from scaling_core.catalog import preset, presets
 from scaling_core.cli import build_parser
 from scaling_core.planning import Budgeted, TrainingBudget, budgeted, machine
 from scaling_core.planning.architecture import architecture_for
 from scaling_core.planning.compare import Configuration, compare
 from scaling_core.planning.ladder import lab_ladder
+from scaling_core.planning.mistakes import mistakes
+from scaling_core.planning.prepared import prepared
 from scaling_core.planning.recipe import make_recipe
+from scaling_core.planning.trust import trust
 from scaling_core.runs.calibrations import save_calibration
 from scaling_core.units import format_loss
+from scaling_core.viz.models import compared
 from tests.cli_helpers import Capture, answer, call, refusal
 from tests.lab_helpers import calibration
 
@@ -294,3 +298,34 @@ def test_every_answer_is_one_object(capsys: Capture, tmp_path: Path) -> None:
         found: Any = answer(capsys, "plan", *words)
         assert isinstance(found, dict)
         assert json.loads(json.dumps(found)) == found
+
+
+def test_both_lists_of_checks_are_the_planner_s(capsys: Capture) -> None:
+    row = answer(capsys, *MONTH, "--law", "besiroglu2024", "--checks")
+    plan = planned(TrainingBudget(days=30.0), "besiroglu2024")
+    ready = prepared(preset("besiroglu2024"), plan, hardware.device("a100-80gb"))
+    laws = [one for one in compared(presets("joint")) if one.warning is None]
+    costs = mistakes(ready, trust(laws, N=plan.N, D=plan.D).answers)
+    assert [one["id"] for one in row["mistakes"]] == [one.id for one in costs]
+    assert [one["amount"] for one in row["mistakes"]] == [one.amount for one in costs]
+    assert row["mistakes"][1]["solidity"] == {"kind": "measured", "factor": 1.0, "quantity": None}
+    assert {one["status"] for one in row["checks"]} == {"ok", "ask"}
+    assert (row["params"], row["law"]) == (plan.N, "besiroglu2024")
+    code, out, err = call(capsys, *MONTH, "--law", "besiroglu2024", "--checks")
+    assert (code, err) == (0, "")
+    for one in costs:
+        assert f"{one.figure}  " in out
+        assert f"{one.what}: {one.told}" in out
+    for check in row["checks"]:
+        assert check["seen"] in out
+    assert "Before you press start. 8 of 11 checks are well." in out
+
+
+def test_checks_without_hardware_and_beyond_every_range_say_so(capsys: Capture) -> None:
+    row = answer(capsys, "plan", "--params", "1T", "--tokens", "100T", "--checks", "--vocab", "128000")
+    found = {one["id"]: one for one in row["checks"]}
+    assert (found["range"]["status"], found["tokens"]["status"]) == ("failed", "failed")
+    assert found["utilization"]["status"] == found["price"]["status"] == "ask"
+    assert row["mistakes"][0]["amount"] is None
+    assert row["notes"]
+    assert "not allowed with" in call(capsys, *MONTH, "--checks", "--hardware")[2]

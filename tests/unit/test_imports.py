@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("words", ("language",)),
-    ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog", "hardware")),
+    ("foundations", ("errors", "arrays", "units", "flops", "laws", "allocations", "catalog", "hardware", "checks")),
     ("answers", ("optimum", "fit", "demo", "talk", "curves", "learn")),
     (
         "declared",

@@ -38,8 +38,8 @@ from scaling_core.story.scene import MOST_BYTES, SCHEMA, row_of, scene_of
 from scaling_core.story.shelf import file_of
 from scaling_core.units import format_quantity
 
-PROMISED = ("power", "kaplan", "chinchilla", "verdict", "replication", "wall", "inference", "ladder", "prediction",
-            "emergence", "test-time")  # fmt: skip
+PROMISED = ("power", "kaplan", "chinchilla", "verdict", "replication", "wall", "inference", "month", "fine-tune",
+            "stages", "mistakes", "before-start", "ladder", "prediction", "emergence", "test-time")  # fmt: skip
 """The talk's argument, in its order."""
 SPOKEN_DIGITS = re.compile(r"GPT-3|2020|10 倍")
 """Digits that are names or what the sentence asks for, rather than something worked out."""
@@ -97,6 +97,31 @@ def test_the_numbers_of_the_sentences_are_those_of_the_core() -> None:
     said = told(by_id("replication"), "sentence", "en")
     assert f"compute {refit.D / refit.N:.0f} tokens per parameter" in said
     assert f"ask for {printed.D / printed.N:.0f}." in said
+
+
+def test_the_numbers_of_the_plan_s_sentences_are_the_planner_s() -> None:
+    law = preset("besiroglu2024").joint
+    C = 312e12 * 0.4 * 30 * 86_400
+    best = optimal_for_compute(law, C)
+    said = told(by_id("month"), "sentence", "en")
+    assert said == (
+        f"30 days at 40% of its peak: {format_quantity(best.N)} parameters on {format_quantity(best.D)} tokens, a loss "
+        f"of {best.loss:.3f}."
+    )
+    worth = 1.9e4 * 3e8**0.18 * 5e7**0.38 / 3.0
+    assert f"the first are worth {format_quantity(worth)}," in told(by_id("fine-tune"), "sentence", "en")
+    later = float(law.loss(best.N, 10 * best.D)) - optimal_for_compute(law, 10 * C).loss
+    assert f"with 9 times its compute again ends {later:.3f} nats" in told(by_id("stages"), "sentence", "en")
+    N = (C * 175 / 300 / 6) ** 0.5
+    oversized = judge(law, N, C / 6 / N)
+    said = told(by_id("mistakes"), "sentence", "en")
+    assert f"end {oversized.loss - best.loss:.3f} nats higher" in said
+    assert f"{100 * oversized.compute_left / C:.0f}% of its compute" in said
+    assert f"past {format_quantity(3 * best.D)} tokens" in told(by_id("before-start"), "sentence", "en")
+    more = replace(by_id("month"), state={"law": "besiroglu2024", "plan.days": "60", "plan.hardware": "h100-sxm"})
+    assert told(more, "sentence", "en").startswith("60 days at 40% of its peak: ")
+    here = replace(by_id("month"), state={"plan.hardware": "measured"})
+    assert told(here, "sentence", "en").startswith("– days at 40%")
 
 
 def test_a_sentence_follows_the_state() -> None:

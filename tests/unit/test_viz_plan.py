@@ -14,7 +14,7 @@ from scaling_core.language import speaking
 from scaling_core.learn import Text
 from scaling_core.optimum import optimal_for_compute
 from scaling_core.planning import Machine, TrainingBudget, budgeted, machine, refits_of
-from scaling_core.story import Scene
+from scaling_core.story import Scene, published
 from scaling_core.units import format_quantity, parse_quantity
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.labels import text_width
@@ -132,6 +132,19 @@ def test_a_scene_of_the_page_is_a_slide_with_its_curve(state: dict[str, str], fi
     if figure:
         plan = budgeted(preset("hoffmann2022"), TrainingBudget(N=7e9), A100)
         assert dict(slide.numbers)["tokens"] == format_quantity(plan.D)
+
+
+def test_each_scene_of_the_story_s_plan_is_a_slide_of_its_part() -> None:
+    found = {scene.id: slides((scene,), light())[0] for scene in published() if scene.page == "plan"}
+    pictured = {id for id, slide in found.items() if slide.figure is not None}
+    assert pictured == {"month", "fine-tune"}
+    assert dict(found["fine-tune"].numbers)["loss by the talk's rule"] == "3.105"
+    assert dict(found["stages"].numbers)["price of the stages, nats"] == "0.0354"
+    costs = dict(found["mistakes"].numbers)
+    assert costs["Put all into size, as GPT-3 did"] == "+0.064 nats"
+    assert "Trust one law alone" not in costs, "a slide asks no other law"
+    assert "" not in costs.values()
+    assert found["before-start"].numbers == ()
 
 
 def test_the_curve_is_dashed_exactly_where_it_leaves_the_law_s_range() -> None:
