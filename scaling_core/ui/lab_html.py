@@ -76,8 +76,8 @@ def styles(theme: Theme) -> str:
     """The few styles that only this page needs."""
     return f"""<style>
 .sl-lab-held td {{ color: {theme.accent_2}; }}
-.sl-lab-groups {{ display: flex; flex-wrap: wrap; gap: .5rem 1.8rem; margin: .1rem 0; }}
-.sl-lab-group {{ display: flex; flex-wrap: wrap; gap: .4rem 1.8rem; }}
+.sl-lab-groups {{ display: flex; flex-wrap: wrap; gap: .5rem clamp(.9rem, 1.7vw, 1.8rem); margin: .1rem 0; }}
+.sl-lab-group {{ display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 1.7vw, 1.8rem); }}
 .sl-lab-group + .sl-lab-group {{ border-left: 2px solid {theme.border}; padding-left: 1.8rem; }}
 .sl-lab-caution {{ max-width: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 table.sl-lab-small td, table.sl-lab-small th {{ font-size: .82rem; padding-left: .3rem; padding-right: .3rem; }}

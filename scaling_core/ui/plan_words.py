@@ -163,14 +163,14 @@ def figures_of(plan: Budgeted, machine: Machine) -> Figures:
         rent = t("{price} an hour, {date}", price=usd(price), date=machine.price_date)
     else:
         rent = t("{price} an hour, yours", price=usd(price))
+    spent = "" if plan.device_hours is None else t("{n} device-hours", n=hours(plan.device_hours))
     return [
         (t("compute, FLOP"), scientific(plan.C), ""),
         (t("parameters"), format_quantity(plan.N), ends(plan.N_interval)),
         (t("tokens"), format_quantity(plan.D), ends(plan.D_interval)),
         ("D / N", ratio(plan.tokens_per_param), ""),
         (t("loss, nats per token"), format_loss(plan.loss), sure),
-        (t("wall time"), format_duration(plan.seconds or 0.0), ""),
-        (t("device-hours"), hours(plan.device_hours), ""),
+        (t("wall time"), format_duration(plan.seconds or 0.0), spent),
         (t("energy"), energy(plan.joules), "" if plan.joules else t("no power is stated")),
         (t("cost, USD"), usd(plan.usd), rent),
     ]

@@ -20,6 +20,8 @@ from scaling_core.viz.theme import AltairChart, Theme, themed
 
 SPAN = 30.0
 """The curves go from this many times less data of one's own to this many times more."""
+ABOVE = 1.2
+"""How far above the loss from scratch the picture goes, in units of what the talk's rule promises to save."""
 FLAT = 0.01
 """Nats that are shown below and above at least, so that curves that are level stay level."""
 LINES = ("scratch", "measured", "talk")
@@ -46,7 +48,8 @@ def transfer_chart(
     }
     now = transferred(here.N, characters * here.D, pretraining)
     losses = {"scratch": here.scratch, "measured": float(law.loss(here.N, now.D_E / characters)), "talk": here.talk}
-    ends = [float(x) for curve in curves.values() for x in (curve[0], curve[-1])]
+    top = losses["scratch"] + max(ABOVE * (losses["scratch"] - losses["talk"]), FLAT)
+    ends = [min(float(x), top) for curve in curves.values() for x in (curve[0], curve[-1])]
     y_domain = nice_domain([*ends, min(ends) - FLAT, max(ends) + FLAT], margin=0.06)
     told = {
         "scratch": t("from scratch"),
@@ -56,7 +59,8 @@ def transfer_chart(
     at = {"scratch": 0.10, "measured": 0.02, "talk": 0.02}
     names = []
     for line in LINES:
-        k = int(at[line] * len(D))
+        inside_plot = curves[line] <= y_domain[1] - 0.12 * (y_domain[1] - y_domain[0])
+        k = max(int(at[line] * len(D)), int(np.argmax(inside_plot)))
         up = line != "talk" or curves["measured"][k] - curves["talk"][k] > 0.15 * (y_domain[1] - y_domain[0])
         names.append((D[k], curves[line][k], told[line], line, -12.0 if up else 14.0))
     taken = [box for curve in curves.values() for box in boxes(D, curve, x_domain, y_domain, False)]
