@@ -20,7 +20,7 @@ from scaling_core.story.checked import finite, is_id, plain_text, short_id, show
 from scaling_core.story.plan_choices import PLAN_CHOICES, PLAN_NUMBERS
 from scaling_core.units import parse_quantity
 
-Kind = Literal["law", "pins", "axes", "number", "choice", "toggle", "names", "line", "address"]
+Kind = Literal["law", "pins", "axes", "number", "choice", "toggle", "names", "line", "lines", "address"]
 State = Mapping[str, Any]
 OWN = "own"
 """The choice of a law that is the reader's."""
@@ -36,8 +36,8 @@ class Part:
 
     name: in a scene, and the key of its widget. kind: "law" and "pins" of a law picker, "axes" of its picture,
     "number" a typed quantity, "choice" one of `options` (any id where none are given), "toggle" on or off, "names"
-    some of several, "line" a typed text, "address" what lives in the address alone. default: where the page begins.
-    low, high: of a number. address: whether the page reads it there too.
+    some of several, "line" a typed text, "lines" up to twelve, "address" what lives in the address alone.
+    default: where the page begins. low, high: of a number. address: whether the page reads it there too.
     """
 
     name: str
@@ -60,9 +60,10 @@ class Part:
             if isinstance(value, bool):
                 return value
             raise InputError(self.name, shown(value), t("it must be on or off"))
-        if self.kind == "names":
+        if self.kind in ("names", "lines"):
             some = value if isinstance(value, (list, tuple)) and len(value) <= 12 else [None]
-            return [short_id(self.name, one) for one in some]
+            ids = self.kind == "names"
+            return [short_id(self.name, one) if ids else plain_text(self.name, one, 120) for one in some]
         text = plain_text(self.name, value, 120, empty=True)
         if self.kind == "number":
             parse_quantity(text, field=self.name, minimum=self.low, maximum=self.high, allow_zero=self.low == 0)
@@ -136,6 +137,7 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
         Part(name="plan.model", kind="choice", default="gpt3"),
         *(_choice(*one) for one in PLAN_CHOICES),
         *(_number(*one) for one in PLAN_NUMBERS),
+        Part(name="plan.configurations", kind="lines", default=()),
     ),
     "fit": (
         Part(name="fit.source", kind="choice", default="example"),
@@ -326,8 +328,7 @@ def _constants(value: object) -> dict[str, float]:
 
 def changed(page: str, state: State) -> dict[str, Any]:
     """The state without what is as the page begins."""
-    begun: dict[str, Any] = {one.name: list(one.default) if one.kind in ("pins", "axes", "names") else one.default
-                             for one in PARTS[page]}  # fmt: skip
+    begun = {one.name: list(one.default) if isinstance(one.default, tuple) else one.default for one in PARTS[page]}
     return {name: value for name, value in state.items() if name in begun and value != begun[name]}
 
 

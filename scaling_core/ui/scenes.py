@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -131,6 +131,11 @@ def _seen(one: Part) -> Any:
         return _read(one, st.session_state.get("law~axes"))
     if one.kind == "address":
         return _read(one, st.query_params.get(one.name))
+    if one.kind == "lines":
+        text = st.session_state.get(one.name, st.session_state.get(f"{one.name}~kept"))
+        if not isinstance(text, str) or text == st.session_state.get(f"{one.name}~begun"):
+            return None
+        return _read(one, [line for line in text.splitlines() if line.strip()])
     for key in (one.name, f"{one.name}~kept", f"{one.name}~good.text"):
         value = _read(one, st.session_state.get(key))
         if value is not None:
@@ -186,6 +191,8 @@ def restore(scene: Scene) -> tuple[list[str], dict[str, str]]:
             value = _ladder() if value == LATEST else value
         elif one.kind in ("toggle", "names"):
             st.session_state[one.name] = value if one.kind == "toggle" else list(value)
+        elif one.kind == "lines":
+            _restore_lines(one.name, value)
         elif one.kind == "choice" and value == "" and not one.options:
             st.session_state.pop(one.name, None)
         else:
@@ -195,6 +202,14 @@ def restore(scene: Scene) -> tuple[list[str], dict[str, str]]:
         if one.address and value and value != (one.default if one.kind != "address" else ""):
             address[one.name] = str(value)
     return notes, address
+
+
+def _restore_lines(key: str, lines: Sequence[str]) -> None:
+    """The text of an area; without one it begins as the page has it."""
+    for name in (key, f"{key}~kept", f"{key}~begun"):
+        st.session_state.pop(name, None)
+    if lines:
+        st.session_state[key] = st.session_state[f"{key}~kept"] = "\n".join(lines)
 
 
 def _restore_law(one: Part, value: str | Mapping[str, Any], notes: list[str]) -> str:

@@ -243,6 +243,22 @@ def test_what_a_page_shows_is_saved_and_opens_again(app: AppTest) -> None:
     assert "Mine & <b>yours</b>" in words(app)
 
 
+def test_models_typed_for_a_comparison_travel_with_the_scene(app: AppTest) -> None:
+    to(app, "plan")
+    begun = app.text_area(key="plan.configurations").value
+    save(app, "As it begins")
+    app.text_area(key="plan.configurations").set_value("mine, 7B, 1T\n\n我的, 70B, 2T").run()
+    save(app, "With two of mine")
+    untouched, mine = story()[0][-2:]
+    assert "plan.configurations" not in untouched.state
+    assert mine.state["plan.configurations"] == ["mine, 7B, 1T", "我的, 70B, 2T"]
+    opened(app, untouched)
+    assert app.text_area(key="plan.configurations").value == begun
+    opened(app, mine)
+    assert app.text_area(key="plan.configurations").value == "mine, 7B, 1T\n我的, 70B, 2T"
+    assert "我的" in words(app)
+
+
 @pytest.mark.parametrize("page", PARTS)
 def test_every_page_can_be_saved_and_linked(app: AppTest, page: str) -> None:
     to(app, page)
@@ -264,7 +280,8 @@ no part of the picture."""
 @pytest.mark.parametrize("page", PARTS)
 def test_no_choice_of_a_page_is_left_out_of_its_scenes(app: AppTest, page: str) -> None:
     to(app, page)
-    kinds = (app.selectbox, app.text_input, app.number_input, app.toggle, app.checkbox, app.radio, app.multiselect)
+    kinds = (app.selectbox, app.text_input, app.number_input, app.toggle, app.checkbox, app.radio, app.multiselect,
+             app.text_area)  # fmt: skip
     keys = {str(widget.key) for kind in kinds for widget in kind if widget.key}
     known = {part.name for part in PARTS[page]}
     if page == "fit":
