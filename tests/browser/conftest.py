@@ -126,9 +126,14 @@ class AppServer:
 
 @contextlib.contextmanager
 def serving(folder: Path, end_lab: Callable[[Path], None]) -> Iterator[AppServer]:
-    """The app on a free port over an empty lab in `folder`; gone at the end with all it started."""
-    home = folder / "lab home"
+    """The app on a free port over an empty lab in `folder`; gone at the end with all it started.
+
+    What charts are made of is made once for all such servers.
+    """
+    home, made = folder / "lab home", folder.parent / "made"
+    made.mkdir(exist_ok=True)
     home.mkdir()
+    (home / "made").symlink_to(made, target_is_directory=True)
     server = AppServer(home=home, log=folder / "server.log")
     try:
         server.start()
