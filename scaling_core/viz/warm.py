@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import itertools
 import logging
 import threading
@@ -37,6 +38,8 @@ log = logging.getLogger("scaling_lab.warm")
 State = Literal["cold", "warming", "warm", "failed"]
 PAUSE = 3.0
 """Seconds before the converter is started, which holds up everything for half a second: the first look comes first."""
+LATER = ("scipy.special", "scipy.optimize", "scipy.interpolate", "pptx")
+"""Modules that the first page does without, and the first fit or the first deck would otherwise wait for."""
 _once, _leaving = threading.Lock(), threading.Event()
 _state: State = "cold"
 
@@ -99,6 +102,8 @@ def _everything() -> None:
         if _leaving.wait(PAUSE):
             return
         to_svg(alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_point().encode(x="x:Q"))
+        for name in LATER:
+            importlib.import_module(name)
         _state = "warm"
     except Exception:
         _state = "failed"
