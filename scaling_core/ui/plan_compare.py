@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import streamlit as st
 
-from scaling_core.catalog import Preset, model
+from scaling_core.catalog import Preset, model, models
 from scaling_core.errors import InputError
 from scaling_core.language import t, together
 from scaling_core.laws import Law
@@ -20,7 +20,7 @@ from scaling_core.ui.words import percent, ratio
 from scaling_core.units import format_duration, format_loss, format_quantity
 from scaling_core.viz.axes import scientific
 
-KEY = "plan.configurations"
+KEY, ADD = "plan.configurations", "plan.add"
 PRESETS = ("gpt3", "chinchilla", "llama3-8b")
 """What the field begins with, before the plan."""
 NOTHING = 1e-6
@@ -64,7 +64,7 @@ def beginning(plan: Budgeted | None) -> str:
     some = [(one.name, one.N, one.tokens) for one in known]
     if plan is not None:
         some.append((t("this plan"), plan.N, plan.D))
-    return "\n".join(f"{name}, {format_quantity(N, DIGITS)}, {format_quantity(D, DIGITS)}" for name, N, D in some)
+    return "\n".join(_line(*one) for one in some)
 
 
 def _field(plan: Budgeted | None) -> str:
@@ -76,15 +76,36 @@ def _field(plan: Budgeted | None) -> str:
     if KEY not in st.session_state or st.session_state[KEY] == st.session_state.get(begun):
         st.session_state[KEY] = start
         st.session_state[begun] = start
-    text = st.text_area(
-        t("One model a line: name, N, D"),
-        key=KEY,
-        height=140,
-        max_chars=20_000,
-        help=t("At most {n}; with commas or tabs, numbers as 70B, 1.4T or 5.76e9.", n=MOST),
-    )
+    lines, known = st.columns([3, 1], gap="medium")
+    with lines:
+        text = st.text_area(
+            t("One model a line: name, N, D"),
+            key=KEY,
+            height=140,
+            max_chars=20_000,
+            help=t("At most {n}; with commas or tabs, numbers as 70B, 1.4T or 5.76e9.", n=MOST),
+        )
+    named = {one.id: one.name for one in models()}
+    with known:
+        st.selectbox(
+            t("Add a known model"), list(named), index=None, key=ADD, on_change=_added,
+            format_func=lambda id: named.get(id, str(id)), placeholder=t("Choose one"),
+        )  # fmt: skip
     st.session_state[kept] = text or ""
     return text or ""
+
+
+def _added() -> None:
+    """Write the chosen model below the others, unless its name stands there; the box is empty again."""
+    chosen = next((one for one in models() if one.id == st.session_state[ADD]), None)
+    st.session_state[ADD] = None
+    text = str(st.session_state.get(KEY, "")).rstrip()
+    if chosen is not None and not any(line.split(",")[0].strip() == chosen.name for line in text.splitlines()):
+        st.session_state[KEY] = f"{text}\n{_line(chosen.name, chosen.N, chosen.tokens)}".lstrip()
+
+
+def _line(name: str, N: float, D: float) -> str:
+    return f"{name}, {format_quantity(N, DIGITS)}, {format_quantity(D, DIGITS)}"
 
 
 def _row(row: Compared) -> list[str]:

@@ -21,7 +21,7 @@ from scaling_core.ui.plan_stages import stages_told
 from scaling_core.ui.plan_trust import asked_laws, matrix, shade
 from scaling_core.ui.plan_words import usd
 from scaling_core.ui.words import percent
-from scaling_core.units import format_loss, format_quantity
+from scaling_core.units import format_loss, format_quantity, parse_quantity
 from scaling_core.viz.theme import contrast, dark, light, readable_on
 from tests.page_helpers import blocks, law_choice, words
 from tests.plan_helpers import choose, measured, opened, rows, table, whole
@@ -132,6 +132,23 @@ def test_a_choice_that_is_none_counts_as_the_first(project: Path, lab_home: Path
     app = opened(project, "en", **state)
     assert "With 8 experts" in words(app)
     assert "pre-training is worth 179M more" in words(app)
+
+
+def test_a_known_model_is_added_once_and_its_box_is_empty_again(page: AppTest) -> None:
+    def field() -> str:
+        return str(page.text_area(key="plan.configurations").value)
+
+    begun = field()
+    page.selectbox(key="plan.add").set_value("gopher").run()
+    whole(page)
+    assert field().startswith(begun)
+    name, N, D = (part.strip() for part in field().splitlines()[-1].split(","))
+    assert (name, parse_quantity(N, field="N"), parse_quantity(D, field="D")) == ("Gopher", 280e9, 300e9)
+    assert page.selectbox(key="plan.add").value is None
+    grown = field()
+    page.selectbox(key="plan.add").set_value("gopher").run()
+    page.selectbox(key="plan.add").set_value("gpt3").run()
+    assert field() == grown
 
 
 def test_configurations_are_those_of_the_planner(page: AppTest) -> None:

@@ -272,7 +272,9 @@ def test_every_page_can_be_saved_and_linked(app: AppTest, page: str) -> None:
     assert "sl-error" not in " ".join(blocks(app))
 
 
-APART = re.compile(r"(law|planted)~(pick|pin)|lab\.(pick|device|own\.rates)|fit\.(name|C\.)|learn\.|scene\.|story\.")
+APART = re.compile(
+    r"(law|planted)~(pick|pin)|lab\.(pick|device|own\.rates)|fit\.(name|C\.)|learn\.|scene\.|story\.|plan\.add"
+)
 """Keys of what has a part of its own (laws and pins), lives in the address, belongs to one machine or one table, or is
 no part of the picture."""
 
