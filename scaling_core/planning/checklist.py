@@ -81,15 +81,15 @@ def grounds() -> tuple[tuple[str, str, str], ...]:
          t("data/models.csv; Muennighoff et al. 2023")),
         (t("Memory"), t("16 bytes for each parameter, activations and logits within {share:.0%} of a device",
                         share=SHARE), "Rajbhandari et al. 2020; Korthikanti et al. 2022"),
-        (t("Batch"), "B ≤ B_crit = 2.1e8 / L^(1/0.21)", "Kaplan et al. 2020, equation 5.3"),
+        (t("Batch"), t("B ≤ B_crit = 2.1e8 / L^(1/0.21)"), t("Kaplan et al. 2020, equation 5.3")),
         (t("Steps and warm-up"), t("more steps than the {n:,} of warm-up behind the rules", n=WARMUP_STEPS),
-         "Li et al. 2025; Bi et al. 2024, section 2.3"),
+         t("Li et al. 2025; Bi et al. 2024, section 2.3")),
         (t("Disk"), t("12 bytes for each parameter of a checkpoint, 2 or 4 for each token"),
          t("weights and AdamW's two moments in float32")),
-        (t("Price"), t("listed within {n} days", n=OLD_PRICE), "data/hardware.csv"),
+        (t("Price"), t("listed within {n} days", n=OLD_PRICE), t("data/hardware.csv")),
         (t("A small ladder first"), t("as many of this machine's predictions in their interval as promised"),
          t("the lab's own record; Wilson 1927")),
-        (t("Serving"), t("2 N for each token served against 6 N D"), "Sardana et al. 2024, equation 2"),
+        (t("Serving"), t("2 N for each token served against 6 N D"), t("Sardana et al. 2024, equation 2")),
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def mistakes(ready: Prepared, answers: Sequence[LawAnswer] = ()) -> tuple[Mistak
                  lambda: _as(ready, law, large)),
         reckoned("small", "nats", t("Build it as small as {name}", name=small.name), ratio, tdata(small.source),
                  lambda: _as(ready, law, small)),
-        reckoned("twenty", "nats", t("20 tokens per parameter by rote"), ratio, "Hoffmann et al. 2022, table 3",
+        reckoned("twenty", "nats", t("20 tokens per parameter by rote"), ratio, t("Hoffmann et al. 2022, table 3"),
                  lambda: _twenty(ready, law)),
     ]  # fmt: skip
     data = [
@@ -47,7 +47,7 @@ def mistakes(ready: Prepared, answers: Sequence[LawAnswer] = ()) -> tuple[Mistak
                  t("L′(N, D) − L′ of the best for C, under the other law L′, N as each law counts it"),
                  t("the laws of the catalogue, each with its source"), lambda: _one_law(ready.source, plan, answers)),
         reckoned("epochs", "nats", t("Read the same text {n:g} times", n=PASSES), t("L(N, D, U = D / 16) − L(N, D)"),
-                 "Muennighoff et al. 2023, section 3", lambda: _epochs(ready.source, plan)),
+                 t("Muennighoff et al. 2023, section 3"), lambda: _epochs(ready.source, plan)),
     ]  # fmt: skip
     first, *rest = running(ready, law)
     return (first, *sized, *data, *rest)

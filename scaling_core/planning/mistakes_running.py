@@ -26,16 +26,16 @@ def running(ready: Prepared, law: Law) -> list[Mistake]:
     return [
         reckoned("peak", "nats", t("Reckon with the peak speed"),
                  t("N of the best for C / u, D = C / 6N, u the utilization; cost L(N, D) − L of the best for C"),
-                 "Chowdhery et al. 2022, section 4.1", lambda: _peak(ready, law)),
+                 t("Chowdhery et al. 2022, section 4.1"), lambda: _peak(ready, law)),
         reckoned("batch", "times", t("Take {n:g} × the critical batch", n=BATCH_TIMES),
                  t("(1 + B / B_crit) against the plan's own batch, B_crit = 2.1e8 / L^(1/0.21)"),
-                 "Kaplan et al. 2020, equations 5.3 and 5.5", lambda: _batch(ready)),
+                 t("Kaplan et al. 2020, equations 5.3 and 5.5"), lambda: _batch(ready)),
         reckoned("memory", "bytes", t("Count only the weights as memory"),
                  t("bytes of gradient and optimizer for each parameter × N"),
-                 "Rajbhandari et al. 2020, section 3", lambda: _memory(ready)),
+                 t("Rajbhandari et al. 2020, section 3"), lambda: _memory(ready)),
         reckoned("counting", "nats", t("Count N the other way"),
                  t("|L(N without embeddings, D) − L(N, D)|"),
-                 "Kaplan et al. 2020, section 2.1; Pearce & Song 2024", lambda: _counting(ready, law)),
+                 t("Kaplan et al. 2020, section 2.1; Pearce & Song 2024"), lambda: _counting(ready, law)),
     ]  # fmt: skip
 
 
