@@ -13,9 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from scaling_core.checks import Check as Check
-from scaling_core.checks import Status
-from scaling_core.checks import Told as Told
+from scaling_core.checks import Check, Status, Told
 from scaling_core.doctor import DEVICE_CHECKS, DISK_BYTES, MEMORY_BYTES
 from scaling_core.errors import ScalingError
 from scaling_core.examination import Examination

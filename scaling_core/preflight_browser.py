@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scaling_core.checks import Check, Told
 from scaling_core.language import listed, t
-from scaling_core.preflight import Check, Told
 
 LEAST_WINDOW, MOST_WIDTH = (1200, 640), 2300
 """Points: a projector of 1280 by 720 without the browser's own bars, and where a page gets too small to read."""

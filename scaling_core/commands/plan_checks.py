@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_core.catalog import Preset
 from scaling_core.commands.plan_hardware import sources, told
-from scaling_core.commands.plan_instead import head, law_line
+from scaling_core.commands.plan_instead import head, law_line, text_of
 from scaling_core.errors import ScalingError
 from scaling_core.hardware import Device
 from scaling_core.output import print_json, say, table
-from scaling_core.units import parse_count
 
 if TYPE_CHECKING:
     from scaling_core.checks import Check
@@ -31,8 +30,7 @@ def checks_of(args: argparse.Namespace, preset: Preset, plan: Budgeted, device: 
     from scaling_core.planning.trust import trust
     from scaling_core.viz.models import compared
 
-    vocab = 50_257 if args.vocab is None else parse_count(args.vocab, field="vocab", minimum=2, maximum=2**22)
-    context = 1024 if args.context is None else parse_count(args.context, field="context", minimum=8, maximum=2**20)
+    vocab, context = text_of(args)
     ready = prepared(preset, plan, device, vocab_size=vocab, context=context)
     laws = [one for one in compared(presets("joint")) if one.warning is None]
     costs = mistakes(ready, trust(laws, N=plan.N, D=plan.D).answers)

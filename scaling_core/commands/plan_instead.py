@@ -143,8 +143,7 @@ def nanogpt_of(args: argparse.Namespace, plan: Budgeted, device: Device | None) 
 
     if device is not None and device.kind == "tpu":
         return _refused("nanoGPT does not train on TPUs.")
-    vocab = 50_257 if args.vocab is None else parse_count(args.vocab, field="vocab", minimum=2, maximum=2**22)
-    context = 1024 if args.context is None else parse_count(args.context, field="context", minimum=8, maximum=2**20)
+    vocab, context = text_of(args)
     model = architecture_for(plan.N, vocab_size=vocab, context=context)
     loss = plan.loss if 0.1 <= plan.loss <= 20 else None
     recipe = make_recipe(model, plan.D, loss=loss, devices=1 if plan.machine is None else plan.machine.count)
@@ -171,6 +170,13 @@ def nanogpt_of(args: argparse.Namespace, plan: Budgeted, device: Device | None) 
     sys.stdout.write(made.text)
     say(f"Saved as config/plan.py of nanoGPT, it is run by: {made.command}")
     return 0
+
+
+def text_of(args: argparse.Namespace) -> tuple[int, int]:
+    """Entries of the vocabulary and tokens of a sequence, GPT-2's where not given; raises InputError for others."""
+    vocab = 50_257 if args.vocab is None else parse_count(args.vocab, field="vocab", minimum=2, maximum=2**22)
+    context = 1024 if args.context is None else parse_count(args.context, field="context", minimum=8, maximum=2**20)
+    return vocab, context
 
 
 def lab_of(args: argparse.Namespace, plan: Budgeted) -> int:

@@ -19,8 +19,7 @@ from scaling_core.optimum import inference_optimal
 from scaling_core.planning.compare import Configuration, compare
 from scaling_core.planning.cost import apart, money, percent
 from scaling_core.planning.evidence import law_of
-from scaling_core.planning.memory import largest_micro_batch, training_memory
-from scaling_core.planning.mistakes_running import SHARE
+from scaling_core.planning.memory import SHARE, largest_micro_batch, training_memory
 from scaling_core.planning.prepared import Prepared
 from scaling_core.planning.recipe import WARMUP_STEPS, Recipe
 from scaling_core.units import format_bytes, format_flops, format_loss, format_quantity

@@ -21,6 +21,8 @@ Recompute = Literal["none", "selective", "full"]
 """What of the activations is computed again on the way back instead of being kept. selective: attention's matrix, which
 fused attention (FlashAttention) does of itself; full: everything but the input of each layer."""
 
+SHARE = 0.9
+"""Of a device's memory that may be filled."""
 SOURCES = "Rajbhandari et al. 2020, section 3; Korthikanti et al. 2022, equations 1 and 6, section 4.3"
 
 

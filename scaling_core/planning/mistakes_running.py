@@ -9,7 +9,7 @@ from scaling_core.language import t, together
 from scaling_core.laws import Law
 from scaling_core.optimum import Verdict, judge, optimal_for_compute
 from scaling_core.planning.cost import Cost, Mistake, money, percent, reckoned, solid
-from scaling_core.planning.memory import bytes_per_parameter, state_bytes
+from scaling_core.planning.memory import SHARE, bytes_per_parameter, state_bytes
 from scaling_core.planning.prepared import Prepared
 from scaling_core.planning.recipe import CRITICAL_RANGE, critical_batch
 from scaling_core.planning.solidity import solidity
@@ -17,8 +17,6 @@ from scaling_core.units import format_bytes, format_duration, format_loss, forma
 
 BATCH_TIMES = 4.0
 """Times the critical batch that an eager plan takes."""
-SHARE = 0.9
-"""Of a device's memory that may be filled."""
 
 
 def running(ready: Prepared, law: Law) -> list[Mistake]:

@@ -15,7 +15,7 @@ from scaling_core.units import format_loss, format_quantity
 if TYPE_CHECKING:
     from scaling_core.optimum import Verdict
     from scaling_core.planning import Budgeted, Machine, Source
-    from scaling_core.planning.transfer import Staged, Transferred
+    from scaling_core.planning.transfer import Pretraining, Staged, Transferred
 
 
 def planned(scene: Scene) -> tuple[Source, Machine, Budgeted]:
@@ -45,11 +45,8 @@ def worth(scene: Scene) -> Transferred:
 
     letters, own = number(scene, "plan.transfer.letters"), number(scene, "plan.transfer.own")
     before = number(scene, "plan.transfer.before")
-    kind = "mixed" if chosen(scene.state, "plan", "plan.before") == "mixed" else "text"
-    return transferred(
-        number(scene, "plan.transfer.N"), letters * own, "mixed" if kind == "mixed" else "text",
-        pretrained=letters * before,
-    )  # fmt: skip
+    kind: Pretraining = "mixed" if chosen(scene.state, "plan", "plan.before") == "mixed" else "text"
+    return transferred(number(scene, "plan.transfer.N"), letters * own, kind, pretrained=letters * before)
 
 
 def stages(scene: Scene) -> Staged:

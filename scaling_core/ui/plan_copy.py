@@ -11,7 +11,7 @@ from scaling_core.language import t, tdata, tn, together
 from scaling_core.planning import Budgeted, Source
 from scaling_core.planning.architecture import SOURCE, Architecture, architecture_for
 from scaling_core.planning.configuration import nanogpt
-from scaling_core.planning.memory import SOURCES, Precision, TrainingMemory, largest_micro_batch, training_memory
+from scaling_core.planning.memory import SHARE, SOURCES, Precision, TrainingMemory, largest_micro_batch, training_memory
 from scaling_core.planning.prepared import Prepared, precision_of, recipe_of
 from scaling_core.planning.recipe import CRITICAL_SOURCE, Recipe
 from scaling_core.ui import lab_html
@@ -26,8 +26,6 @@ USUAL = {"gpt2": (50_257, 1024), "llama": (32_000, 4096)}
 """Vocabulary and context at first: GPT-2's, and those of Llama 2."""
 MOST_PLANNED = 100_000
 """Devices beyond which no batch is planned."""
-SHARE = 0.9
-"""Of a device's memory that may be filled."""
 
 
 def copied(source: Source, plan: Budgeted, wish: Asked) -> Prepared:

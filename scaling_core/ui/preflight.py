@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 
 from scaling_core.catalog import preset
+from scaling_core.checks import Check
 from scaling_core.doctor import DEVICE_CHECKS
 from scaling_core.examination import Examination, Examiner
 from scaling_core.language import t, together
 from scaling_core.preflight import (
-    Check,
     device_check,
     figure_checks,
     machine_checks,

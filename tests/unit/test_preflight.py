@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from scaling_core import examination, preflight
+from scaling_core.checks import Check
 from scaling_core.doctor import DEVICE_CHECKS
 from scaling_core.examination import Answer, Examination, Examiner, kept
 from scaling_core.lab.surroundings import Power
 from scaling_core.language import speaking, t
-from scaling_core.preflight import Check, device_check, figure_checks, machine_checks, training_now, verdict
+from scaling_core.preflight import device_check, figure_checks, machine_checks, training_now, verdict
 from scaling_core.preflight_browser import Browser, browser_checks, read_browser
 from scaling_core.runs import place
 from scaling_core.viz import warm
