@@ -30,7 +30,7 @@ from scaling_core.ui.scenes import (
     data_of,
     note_more,
     open_scene,
-    place_in,
+    place_of,
     playing,
     wish,
     wished,
@@ -40,6 +40,7 @@ from scaling_core.viz.live import script
 _FRESH = "~scene.checked"
 _PROBLEM = "~scene.problem"
 _TOLD = "~scene.told"
+_HEARD = "~scene.heard"
 
 
 @contextmanager
@@ -97,10 +98,12 @@ def _arrive() -> None:
 
 
 def _heard() -> None:
-    """A key was pressed."""
-    said_key = _from_browser("said")
-    if isinstance(said_key, str):
-        wish(said_key)
+    """Keys were pressed: those that were not heard before, by their numbers; a press may be told more than once."""
+    told_keys = _from_browser("said")
+    for number, meaning in told_keys if isinstance(told_keys, list) else ():
+        if number > st.session_state.get(_HEARD, 0):
+            st.session_state[_HEARD] = number
+            wish(meaning)
 
 
 def _measured() -> None:
@@ -114,29 +117,35 @@ def _from_browser(name: str) -> object:
 
 
 def _obey() -> None:
-    """Do what was wished for: another scene, this one from its beginning, or another view."""
-    asked = wished()
-    if asked in ("present", "plain"):
-        present(asked == "present" and not presenting())
-    elif asked == "notes":
-        show_notes(not noting())
-    elif asked is not None and asked.startswith((BEGIN, OPEN)):
-        scenes, _ = story()
-        open_scene(next((scene for scene in scenes if asked == f"{OPEN}{scene.id}"), scenes[0]))
-    here = playing()
-    if here is None or not here.story:
-        return
-    if asked == "leave":
-        present(False)
-        close_story()
-    elif asked == "reset":
-        open_scene(here.scene)
-    elif asked in ("next", "previous"):
-        scenes, _ = story()
-        place = place_in(here, scenes)
-        to = (0 if place is None else place + 1) if asked == "next" else (len(scenes) if place is None else place) - 1
-        if 0 <= to < len(scenes):
-            open_scene(scenes[to])
+    """Do what was wished for, in its order: another scene, this one from its beginning, or another view."""
+    goal: Scene | None = None
+    for asked in wished():
+        if asked in ("present", "plain"):
+            present(asked == "present" and not presenting())
+        elif asked == "notes":
+            show_notes(not noting())
+        elif asked.startswith((BEGIN, OPEN)):
+            scenes, _ = story()
+            goal = next((scene for scene in scenes if asked == f"{OPEN}{scene.id}"), scenes[0])
+        elif (here := playing()) is not None and here.story:
+            if asked == "leave":
+                present(False)
+                close_story()
+                return
+            goal = _step(asked, goal or here.scene) or goal
+    if goal is not None:
+        open_scene(goal)
+
+
+def _step(asked: str, scene: Scene) -> Scene | None:
+    """The scene that a key asks for while `scene` is on; None beyond the first and the last."""
+    if asked == "reset":
+        return scene
+    scenes, _ = story()
+    place = place_of(scene, scenes)
+    if asked == "next":
+        return next(iter(scenes[0 if place is None else place + 1 :]), None)
+    return scenes[(len(scenes) if place is None else place) - 1] if place != 0 else None
 
 
 # ---- what is drawn
@@ -164,6 +173,7 @@ def _keys(here: Playing | None, page: str) -> None:
         "page": page,
         "stage": stage_size(),
         "language": current(),
+        "heard": st.session_state.get(_HEARD, 0),
     }
     with st.container(key="scene-keys"):
         _component()(key="scene~keys", data=data, on_said_change=_heard, on_stage_change=_measured)
@@ -174,7 +184,7 @@ def _bar(here: Playing, scenes: Story) -> DeltaGenerator:
 
     Returns the place of the sentence.
     """
-    place = place_in(here, scenes)
+    place = place_of(here.scene, scenes)
     count = f"{place + 1} / {len(scenes)}" if place is not None else ""
     with st.container(key="scene-bar", gap="xsmall"):
         with st.container(key="scene-line", horizontal=True, vertical_alignment="center", gap="small", wrap=False):

@@ -83,19 +83,19 @@ def close_story() -> None:
     st.session_state.pop(PLAYING, None)
 
 
-def place_in(here: Playing, scenes: Story) -> int | None:
+def place_of(scene: Scene, scenes: Story) -> int | None:
     """Where the scene stands in the story; None for one that came by a link and is not in it."""
-    return next((k for k, scene in enumerate(scenes) if scene.id == here.scene.id), None)
+    return next((k for k, one in enumerate(scenes) if one.id == scene.id), None)
 
 
 def wish(what: str) -> None:
-    """In the callback of a button or a key: what the next run is to do before it draws the page."""
-    st.session_state[_WISH] = what
+    """In the callback of a button or a key: what the next run is also to do before it draws the page."""
+    st.session_state[_WISH] = (*st.session_state.get(_WISH, ()), what)
 
 
-def wished() -> str | None:
-    """What was wished for, once."""
-    asked: str | None = st.session_state.pop(_WISH, None)
+def wished() -> tuple[str, ...]:
+    """What was wished for, in its order, once."""
+    asked: tuple[str, ...] = st.session_state.pop(_WISH, ())
     return asked
 
 

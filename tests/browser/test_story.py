@@ -95,6 +95,39 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
     witness.check()
 
 
+AT_ONCE = """(count) => {
+    const look = () => {
+        const app = document.querySelector("[data-testid=stApp]");
+        if (document.querySelector(".sl-count")?.textContent !== count) return;
+        if (app.dataset.testScriptState !== "notRunning") return;
+        watch.disconnect();
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    };
+    const watch = new MutationObserver(look);
+    watch.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+    look();
+}"""
+"""Presses the right arrow in the first moment in which the bar shows this count and the script has ended."""
+
+
+def test_no_key_is_lost_however_soon_it_is_pressed(app_server: AppServer, page: Page, witness: Witness) -> None:
+    page.goto(f"{app_server.url}/story")
+    page.locator(".st-key-story-start button").wait_for()
+    at_rest(page)
+    for place in (1, 2, 3):
+        page.evaluate(AT_ONCE, f"{place} / {len(SCENES)}")
+        if place == 1:
+            page.locator(".st-key-story-start button").click()
+        stands_at(page, SCENES[place].id)
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(90)
+    stands_at(page, SCENES[6].id)
+    page.wait_for_timeout(1500)
+    stands_at(page, SCENES[6].id)
+    witness.check()
+
+
 BOXES = """() => {
     const find = (root, what) => root.querySelector(what) ?? [...root.querySelectorAll('*')]
         .map((one) => one.shadowRoot && find(one.shadowRoot, what)).find((one) => one) ?? null;

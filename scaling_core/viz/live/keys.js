@@ -10,26 +10,23 @@ const TYPING = "input:not([type=range]), textarea, select, [contenteditable], [r
 const SLIDER = "input[type=range], [role=slider]";
 const STAGES = [1, 1.25, 1.5, 2];
 const LEAST = 200, BELOW = 8;
+const PATIENCE = 5000, AGAIN = 800;
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
-  const here = (parentElement.live ??= { begun: null, wait: 0, held: false });
+  const here = (parentElement.live ??= { begun: null, wait: 0, sent: 0 });
   here.data = data;
+  here.mounted = true;
   here.send = (said) => setTriggerValue("said", said);
   here.measure = () => { if (stage() !== here.data.stage) setStateValue("stage", stage()); };
-  here.listen ??= (event) => {
-    const said = meaning(event, here);
-    if (said === null) return;
-    event.preventDefault();
-    if (event.repeat) return;
-    if (said === "present") here.measure();
-    here.send(said);
-  };
-  here.hold ??= (event) => { here.held = event.type === "pointerdown" && within(event, SLIDER); };
   here.resize ??= () => {
     clearTimeout(here.later);
     here.later = setTimeout(() => { if (here.data.presenting) here.measure(), begin(here, { scroll: false }); }, 250);
   };
-  listening(here, true);
+  window.addEventListener("resize", here.resize);
+  keys.here = here;
+  listen();
+  keys.open = keys.open.filter(([number]) => number > data.heard);
+  tell();
   const begun = JSON.stringify([data.turn, data.presenting, data.page, data.stage, data.language]);
   const turned = here.turn !== data.turn;
   if (here.begun !== begun) {
@@ -39,25 +36,53 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     begin(here, { scroll: turned });
   }
   return () => {
-    listening(here, false);
+    here.mounted = false;
+    window.removeEventListener("resize", here.resize);
     clearTimeout(here.wait);
     clearTimeout(here.later);
   };
 }
 
-function listening(here, on) {
-  const set = on ? "addEventListener" : "removeEventListener";
-  document[set]("keydown", here.listen);
-  for (const kind of ["pointerdown", "pointerup", "pointercancel"]) document[set](kind, here.hold, true);
-  window[set]("resize", here.resize);
+// Where one page is exchanged for the next nobody listens for a moment, and what is said there to the page that goes is
+// lost. So the window listens, once, and keeps each press under its number until Python has said that it heard it.
+// open: [number, meaning, when], here: the page's own part of it, held: whether a hand holds a slider.
+const keys = (window.scalingLabKeys ??= { number: 0, open: [], here: null, held: false, listening: false });
+
+function listen() {
+  if (keys.listening) return;
+  keys.listening = true;
+  document.addEventListener("keydown", (event) => {
+    const said = meaning(event, keys.here.data);
+    if (said === null) return;
+    event.preventDefault();
+    if (event.repeat) return;
+    if (said === "present" && keys.here.mounted) keys.here.measure();
+    keys.open.push([++keys.number, said, performance.now()]);
+    tell();
+  });
+  const hold = (event) => { keys.held = event.type === "pointerdown" && within(event, SLIDER); };
+  for (const kind of ["pointerdown", "pointerup", "pointercancel"]) document.addEventListener(kind, hold, true);
+}
+
+// Tell Python what it has not heard yet, once for each page that could be told; again where the page has come to rest
+// and it still has not heard; and nothing that is long past.
+function tell() {
+  const { here } = keys;
+  clearTimeout(keys.again);
+  keys.open = keys.open.filter(([, , when]) => performance.now() - when < PATIENCE);
+  if (!keys.open.length) return;
+  keys.again = setTimeout(() => { if (!running()) keys.here.sent = 0; tell(); }, AGAIN);
+  if (!here.mounted || !keys.open.some(([number]) => number > here.sent)) return;
+  here.sent = keys.number;
+  here.send(keys.open.map(([number, said]) => [number, said]));
 }
 
 // What a key means, or null where it is somebody else's.
-function meaning(event, here) {
-  const { playing, presenting } = here.data;
+function meaning(event, { presenting }) {
+  const playing = document.querySelector(".st-key-scene-bar") !== null;
   if (event.defaultPrevented || event.isComposing) return null;
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return null;
-  if (here.held || taken(event)) return null;
+  if (keys.held || taken(event)) return null;
   if (event.key === "p" || event.key === "P") return "present";
   if (event.key === "Escape") return presenting ? "plain" : null;
   if ((event.key === "n" || event.key === "N") && playing) return "notes";
