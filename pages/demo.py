@@ -8,6 +8,7 @@ from scaling_core.catalog import Preset
 from scaling_core.demo import DemoResult, DemoSpec, run_demo, to_json
 from scaling_core.language import t
 from scaling_core.ui.charts import show
+from scaling_core.ui.download import download
 from scaling_core.ui.export import offer
 from scaling_core.ui.inputs import integer_input, number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
@@ -105,7 +106,5 @@ with page("demo") as theme:
     section(t("What was planted and what came back"))
     recovery_table(result)
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "results.json", lambda: to_json(result), "results.json", "application/json", on_click="ignore", key="json"
-        )
-        st.download_button("runs.csv", lambda: runs_csv(result), "runs.csv", "text/csv", on_click="ignore", key="csv")
+        download("results.json", lambda: to_json(result), "results.json", "application/json", key="json")
+        download("runs.csv", lambda: runs_csv(result), "runs.csv", "text/csv", key="csv")

@@ -7,6 +7,7 @@ import streamlit as st
 from scaling_core.language import t
 from scaling_core.talk import claims, select
 from scaling_core.ui.charts import show
+from scaling_core.ui.download import download
 from scaling_core.ui.page import answer, figures, note, page, section
 from scaling_core.ui.talk import cards, claims_csv, count_figures, filters, listing, opening, rule, styles
 from scaling_core.viz.talk import ratio_chart
@@ -35,6 +36,4 @@ with page("talk") as theme:
     found = select(verdict=verdict, source=source)
     note(t("{n} of {all} claims.", n=len(found), all=len(claims())))
     st.html(listing(found))
-    st.download_button(
-        "talk_check.csv", lambda: claims_csv(found), "talk_check.csv", "text/csv", on_click="ignore", key="talk.csv"
-    )
+    download("talk_check.csv", lambda: claims_csv(found), "talk_check.csv", "text/csv", key="talk.csv")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from scaling_core.errors import ScalingError
 from scaling_core.language import Language, current, t, tn
+from scaling_core.ui.download import download
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import escape_markdown, viewer_theme
 from scaling_core.ui.presenter import presenting
@@ -105,14 +106,14 @@ def _downloads(slides: list[Slide]) -> None:
     """The deck as files, made when they are asked for, of the slides of this moment."""
     theme, language, kept = viewer_theme(), current(), tuple(slides)
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "PowerPoint", data=lambda: powerpoint(kept, theme, language), file_name="scaling-lab.pptx", key="deck~pptx",
-            mime="application/vnd.openxmlformats-officedocument.presentationml.presentation", on_click="ignore",
+        download(
+            "PowerPoint", lambda: powerpoint(kept, theme, language), "scaling-lab.pptx",
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation", key="deck~pptx",
             help=t("Slides of 16 by 9 with notes; titles, numbers and notes can be edited."),
         )  # fmt: skip
-        st.download_button(
-            "Markdown", data=lambda: marp(kept, theme), file_name="scaling-lab-slides.zip", mime="application/zip",
-            key="deck~marp", on_click="ignore", help=t("Slides for Marp, with the pictures beside them."),
+        download(
+            "Markdown", lambda: marp(kept, theme), "scaling-lab-slides.zip", "application/zip", key="deck~marp",
+            help=t("Slides for Marp, with the pictures beside them."),
         )  # fmt: skip
 
 

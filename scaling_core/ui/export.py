@@ -14,6 +14,7 @@ from scaling_core.language import Language, current, retold, speaking, t
 from scaling_core.laws import Law
 from scaling_core.ui.constants import CONSTANTS
 from scaling_core.ui.deck import add, count
+from scaling_core.ui.download import download
 from scaling_core.ui.fonts import fonts_note
 from scaling_core.ui.page import viewer_theme
 from scaling_core.ui.presenter import presenting
@@ -168,10 +169,7 @@ def _files(
     )
     with st.container(horizontal=True, gap="small", key=f"export-files-{key}"):
         for ending, mime, about, make in files:
-            st.download_button(
-                ending.upper(), data=make, file_name=f"{name}.{ending}", mime=mime, key=f"export~{key}~{ending}",
-                on_click="ignore", help=about,
-            )  # fmt: skip
+            download(ending.upper(), make, f"{name}.{ending}", mime, key=f"export~{key}~{ending}", help=about)
 
 
 def _added(key: str, slide: Slide) -> None:

@@ -11,6 +11,7 @@ from scaling_core.catalog import Preset
 from scaling_core.fit import AllocationFit, RunPoints, RunTable
 from scaling_core.language import Language, current, t
 from scaling_core.ui.charts import show
+from scaling_core.ui.download import download
 from scaling_core.ui.fit_save import fit_json
 from scaling_core.ui.fit_source import Source
 from scaling_core.ui.fit_tables import compare_with
@@ -148,8 +149,5 @@ def _enumerated(names: Sequence[str]) -> str:
 def files(source: Source, result: Fit | AllocationFit, name: str, table: Callable[[], str]) -> None:
     """The fit as JSON and a table as CSV, made when they are asked for."""
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "fit.json", lambda: fit_json(result, source), "fit.json", "application/json", on_click="ignore",
-            key="fit.json",
-        )  # fmt: skip
-        st.download_button(name, table, name, "text/csv", on_click="ignore", key=f"fit.{name}")
+        download("fit.json", lambda: fit_json(result, source), "fit.json", "application/json", key="fit.json")
+        download(name, table, name, "text/csv", key=f"fit.{name}")

@@ -259,20 +259,12 @@ def _fit_key(runs: Sequence[RunRow], bootstrap: int, counting: Counting) -> tupl
     return ("fit", runs[0].sweep if runs else "", used, bootstrap, counting)
 
 
-def results_json(home: Path, seen: Snapshot, fit: Fitted) -> str:
-    """The results for download, in English, with the law that the page shows; made once for each state of the sweep."""
-    measured = sum(run.loss is not None for run in seen.status.runs)
-    refits = 0 if fit.law is None or fit.law.replicates is None else len(fit.law.replicates)
-    sweep, stage = seen.row.id, (seen.row.started_at, seen.status.state, measured, refits)
-    return _results_json(str(home), sweep, stage, fit.law)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _results_json(home: str, sweep: str, stage: tuple[float, str, int, int], _law: FitResult | None) -> str:
+def results_json(home: Path, sweep: str, fit: Fitted) -> str:
+    """The results as a file, in English, with the law that the page shows."""
     with speaking("en"):
-        found = results.results(sweep, Path(home), bootstrap=0)
-        if _law is not None:
-            found["fit"] = results.plain(_law.to_dict())
+        found = results.results(sweep, home, bootstrap=0)
+        if fit.law is not None:
+            found["fit"] = results.plain(fit.law.to_dict())
         return json.dumps(found, indent=1, sort_keys=True)
 
 

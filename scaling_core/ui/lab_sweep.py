@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +14,7 @@ from scaling_core.language import t
 from scaling_core.runs import results, supervisor
 from scaling_core.runs.tuning import rate_bowls
 from scaling_core.ui import lab_data, lab_html, lab_rows, lab_words
+from scaling_core.ui.download import download
 from scaling_core.ui.lab_charts import show_spec
 from scaling_core.ui.lab_closer import closer
 from scaling_core.ui.lab_data import Fitted, Snapshot
@@ -141,24 +143,12 @@ def _controls(home: Path, seen: Snapshot, fit: Fitted) -> None:
                 _do(lambda: supervisor.stop(sweep, home), t("Stopping: the step is ended and a checkpoint written."))
         elif status.state != "finished" and st.button(t("Resume"), type="primary", key="lab.resume"):
             _do(lambda: supervisor.resume(sweep, home), t("Starting where the last checkpoint left."))
-        st.download_button(
-            "CSV",
-            data=results.export_csv(sweep, home),
-            file_name=f"{sweep}.csv",
-            mime="text/csv",
-            key="lab.csv",
-            on_click="ignore",
-            help=t("Every measured run, a line each."),
-        )
-        st.download_button(
-            "JSON",
-            data=lab_data.results_json(home, seen, fit),
-            file_name=f"{sweep}.json",
-            mime="application/json",
-            key="lab.json",
-            on_click="ignore",
+        table, everything = partial(results.export_csv, sweep, home), partial(lab_data.results_json, home, sweep, fit)
+        download("CSV", table, f"{sweep}.csv", "text/csv", key="lab.csv", help=t("Every measured run, a line each."))
+        download(
+            "JSON", everything, f"{sweep}.json", "application/json", key="lab.json",
             help=t("Runs, fit, predictions, text, machine and settings."),
-        )
+        )  # fmt: skip
         if not running and any(run.loss is not None for run in status.runs):
             replay_button()
         if status.state == "finished" and (larger := extend(home, seen.row)) is not None:

@@ -15,6 +15,7 @@ from scaling_core.planning.memory import SHARE, SOURCES, Precision, TrainingMemo
 from scaling_core.planning.prepared import Prepared, precision_of, recipe_of
 from scaling_core.planning.recipe import CRITICAL_SOURCE, Recipe
 from scaling_core.ui import lab_html
+from scaling_core.ui.download import download
 from scaling_core.ui.inputs import choice_input, integer_input
 from scaling_core.ui.page import note, section
 from scaling_core.ui.plan_hardware import Asked, spoken
@@ -275,6 +276,4 @@ def _nanogpt(model: Architecture, recipe: Recipe, wish: Asked) -> None:
         return
     st.code(made.text, language="python", height=330, wrap_lines=True)
     st.code(made.command, language="bash", wrap_lines=True)
-    st.download_button(
-        t("Download the configuration"), made.text, "plan.py", "text/x-python", key="plan.nanogpt", on_click="ignore"
-    )
+    download(t("Download the configuration"), lambda: made.text, "plan.py", "text/x-python", key="plan.nanogpt")

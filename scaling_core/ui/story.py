@@ -13,6 +13,7 @@ from scaling_core.errors import InputError, ScalingError, StoreError
 from scaling_core.language import Language, current, retold, speaking, t, tn
 from scaling_core.story import LONGEST, Scene, Story, change, forget, free_id, is_own, read_story, story, told, written
 from scaling_core.ui.deck import powerpoint
+from scaling_core.ui.download import download
 from scaling_core.ui.learn import page_names
 from scaling_core.ui.page import answer, escape_markdown, note, said, section
 from scaling_core.ui.scene_menu import base_address
@@ -197,16 +198,13 @@ def _files(scenes: Story, theme: Theme) -> None:
     section(t("Take it along"), t("The file holds every scene; the slides hold the pictures, the notes and the links."))
     language, base = current(), base_address("story")
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            t("Export the story"), written(scenes), "story.json", "application/json", key="story.json",
-            on_click="ignore",
-        )  # fmt: skip
+        download(t("Export the story"), lambda: written(scenes), "story.json", "application/json", key="story.json")
         for name, kind, mime, about in (
             ("PowerPoint", "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", None),
             ("Markdown", "zip", "application/zip", t("For Marp: slides.md and its pictures.")),
         ):
             make = partial(_deck, scenes, language, base, theme.mode, kind)
-            st.download_button(name, make, f"story.{kind}", mime, key=f"story.{kind}", on_click="ignore", help=about)
+            download(name, make, f"story.{kind}", mime, key=f"story.{kind}", help=about)
 
 
 def _deck(scenes: Story, language: Language, base: str, mode: str, kind: str) -> bytes:

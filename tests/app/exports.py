@@ -38,8 +38,7 @@ def kept_files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], str | 
     drawn = st.download_button
 
     def kept(label: str, data: Any, *rest: Any, **options: Any) -> bool:
-        if callable(data):
-            makers[str(options.get("key"))] = data
+        makers[str(options.get("key"))] = data
         return drawn(label, data, *rest, **options)
 
     monkeypatch.setattr(st, "download_button", kept)

@@ -7,10 +7,8 @@ import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import scaling_core.ui.language  # noqa: F401  # a viewer's language is followed from here on
@@ -326,23 +324,10 @@ def test_order_names_and_deletion(app: AppTest) -> None:
 # ---- files
 
 
-def download(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the download buttons drawn from here on were given."""
-    given: dict[str, Any] = {}
-    drawn = st.download_button
-
-    def kept(label: str, data: Any, *rest: Any, **options: Any) -> bool:
-        given[str(options.get("key"))] = data
-        return drawn(label, data, *rest, **options)
-
-    monkeypatch.setattr(st, "download_button", kept)
-    return given
-
-
 def test_the_exported_file_is_the_story_and_comes_back(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = download(monkeypatch)
+    makers = kept_files(monkeypatch)
     app.run()
-    content = str(given["story.json"]).encode()
+    content = str(makers["story.json"]()).encode()
     assert read_story(content) == (published(), ())
     app.file_uploader(key="story.file").set_value(("mine.json", content, "application/json")).run()
     app.button(key="story.append").click().run()

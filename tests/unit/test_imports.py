@@ -242,6 +242,16 @@ def test_packages_stay_in_their_rooms(name: str) -> None:
         assert inside(name, PACKAGES[package]), f"{name}:{line} imports {package}, which is not allowed there"
 
 
+def test_files_to_take_along_are_made_in_one_room() -> None:
+    makers = {
+        short(name)
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "download_button"
+    }
+    assert makers == {"ui.download"}, "a file that is made with the page is missed when the page is gone"
+
+
 @pytest.mark.parametrize("name", [name for name in sorted(modules()) if inside(name, CHILD)])
 def test_torch_reads_weights_only(name: str) -> None:
     for node in ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8"))):
