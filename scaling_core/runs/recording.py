@@ -8,6 +8,7 @@ text. Reading checks every field: what is not such a recording is refused in a s
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -157,14 +158,20 @@ def read_recording(path: Path) -> Recording:
 
 def _typed(kind: Callable[..., Row], values: dict[str, Any]) -> Row:
     """A row whose numbers are finite numbers and whose texts are texts; raises TypeError for one with anything else."""
-    for name, hint in get_type_hints(kind).items():
+    for name, allowed in _fields_of(kind).items():
         value = values[name]
-        allowed = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         if float in allowed and type(value) is int:
             values = {**values, name: float(value)}
         elif not any(_is(value, one) for one in allowed):
             raise TypeError(f"{name} is {str(value)[:40]!r}")
     return kind(**values)
+
+
+@functools.cache
+def _fields_of(kind: Callable[..., Row]) -> dict[str, tuple[Any, ...]]:
+    """The types that each field of a row may have."""
+    hints = get_type_hints(kind)
+    return {name: get_args(hint) if isinstance(hint, UnionType) else (hint,) for name, hint in hints.items()}
 
 
 def _is(value: Any, hint: Any) -> bool:

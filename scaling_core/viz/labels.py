@@ -113,12 +113,15 @@ def place(
             if min(line[0], line[2]) - reach < x < max(line[0], line[2]) + reach
             and min(line[1], line[3]) - 60 < y < max(line[1], line[3]) + 60
         ]
+        tall = radius + 27 + high
+        around = (x - reach, y - tall, x + reach, y + tall)
+        others = [other for other in taken if overlap(around, other)]
+        others += [dot for other, dot in enumerate(dots) if other != index and overlap(around, dot)]
         for rank, (dx, dy, align) in enumerate(_candidates(radius)):
             left = x + dx - {"left": 0.0, "right": wide, "center": wide / 2}[align]
             box = (left, y + dy - high / 2, left + wide, y + dy + high / 2)
             cost = 0.3 * rank + (20.0 if rank >= _FAR else 0.0)
-            cost += 4.0 * sum(overlap(box, other) for other in taken)
-            cost += 4.0 * sum(overlap(box, dot) for other, dot in enumerate(dots) if other != index)
+            cost += 4.0 * sum(overlap(box, other) for other in others)
             cost += 3.0 * sum(_crosses(box, line) for line in near)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - width) + max(0.0, -box[1]) + max(0.0, box[3] - height)
             cost += 40.0 * outside
