@@ -2,8 +2,9 @@
 
     python benchmarks/stage.py --rounds 5 --size 1920x1080
 
-Each is measured beside a page of one slider and one line of text, on the same machine, in turns in the same run. Needs
-Chromium and what requirements-test.txt lists; CHROME names a browser elsewhere.
+Each is measured beside a page of one slider and one line of text, on the same machine, in turns in the same run; the
+pages also beside pages of as many plain lines as they have elements, which take what the framework takes without
+charts, words or numbers of ours. Needs Chromium and what requirements-test.txt lists.
 """
 
 from __future__ import annotations
@@ -22,15 +23,41 @@ ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from benchmarks.stage_page import FIELDS, Drag, Release, Watched, drag, ready, releases, settled, turn_to  # noqa: E402
+from benchmarks.stage_page import (  # noqa: E402
+    FIELDS,
+    Drag,
+    Release,
+    Turn,
+    Watched,
+    at_hand,
+    drag,
+    ready,
+    releases,
+    settled,
+    turn_to,
+)  # fmt: skip
 from tests.browser.conftest import FLAGS, AppServer  # noqa: E402
 
-TEXT_ONLY = """import streamlit as st
-st.header("A page of text")
-n = st.slider("n", 0, 100, 50)
-st.write(f"The slider stands at {n}.")
+PLAIN = (1, 40, 160)
+"""Lines of the plain pages; between them their time is taken to grow evenly."""
+TEXT_ONLY = f"""import streamlit as st
+
+def text():
+    st.header("A page of text")
+    n = st.slider("n", 0, 100, 50)
+    st.write(f"The slider stands at {{n}}.")
+
+def plain(lines):
+    st.header("Plain lines")
+    for k in range(lines - 1):
+        st.html(f"<p>Line {{k}} of {{lines}}</p>")
+
+pages = [st.Page(text, title="Text")]
+pages += [st.Page(lambda k=k: plain(k), title=f"{{k}} lines", url_path=f"plain{{k}}") for k in {PLAIN}]
+st.navigation(pages, position="top").run()
 """
 CHROMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZES = ("1280x720", "1920x1080")
@@ -50,13 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with servers() as (app, text), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chrome, args=list(FLAGS))
-        starts: dict[str, list[float]] = {"app": [], "text": []}
+        starts: dict[str, list[tuple[float, float]]] = {"app": [], "text": []}
         for _ in range(1 + max(1, asked.rounds // 2)):
             for name, server in (("app", app), ("text", text)):
                 starts[name].append(started(browser, server, width, height))
         print(f"Window {width} x {height}; {asked.rounds} rounds. Milliseconds; beside them the page of text.")
-        line("first start of all", starts["app"][:1], starts["text"][:1])
-        line("start to interactive", starts["app"][1:], starts["text"][1:])
+        for name, chosen in (("first start of all", slice(1)), ("later starts", slice(1, None))):
+            for k, what in enumerate(("a slider stands", "all charts drawn")):
+                line(f"{name}: {what}", *([one[k] for one in starts[of][chosen]] for of in ("app", "text")))
         with opened(browser, app, width, height) as page, opened(browser, text, width, height) as other:
             turns(page, other, asked.rounds, asked.steps)
         browser.close()
@@ -80,11 +108,21 @@ def turns(page: Watched, other: Watched, rounds: int, steps: int) -> None:
     line("release to the hand's picture", [one.hand for one in moved["app"] if one.hand is not None], text)
     line("release to Python's picture", [one.answer for one in moved["app"] if one.answer is not None], text)
     line("release to the page at rest", [one.rest for one in moved["app"]], text)
+    plain = turn_to(other.page, rounds)
+    text = [one.rest for one in plain.pop("Text")]
     for name, turned in turn_to(page.page, rounds).items():
         runs = max(len(one.scripts) for one in turned)
         said = f"{name} ({runs} runs)" if runs > 1 else name
         line(said, [one.rest for one in turned], text)
         print(f"{'  its script alone, each run':34s} {spread([spent for one in turned for spent in one.scripts])}")
+        elements = turned[-1].elements
+        print(f"  {elements} elements, which take {floor(plain, elements):.0f} ms as plain lines")
+
+
+def floor(plain: dict[str, list[Turn]], elements: int) -> float:
+    """Milliseconds, the median, in which a page of so many plain lines comes to rest."""
+    known = sorted((turned[-1].elements, statistics.median(one.rest for one in turned)) for turned in plain.values())
+    return float(np.interp(elements, [count for count, _ in known], [spent for _, spent in known]))
 
 
 def line(name: str, ours: Sequence[float], text: Sequence[float]) -> None:
@@ -116,26 +154,28 @@ def servers() -> Iterator[tuple[AppServer, AppServer]]:
             text.kill()
 
 
-def started(browser: Browser, server: AppServer, width: int, height: int) -> float:
-    """Milliseconds from the command to a page that answers the hand."""
+def started(browser: Browser, server: AppServer, width: int, height: int) -> tuple[float, float]:
+    """Milliseconds from the command to a page with a slider, and to one whose charts are all drawn."""
     server.kill()
     begun = time.perf_counter()
     server.start()
-    with opened(browser, server, width, height):
-        return 1e3 * (time.perf_counter() - begun)
+    with opened(browser, server, width, height) as watched:
+        at_hand(watched.page)
+        first = 1e3 * (time.perf_counter() - begun)
+        ready(watched.page)
+        return first, 1e3 * (time.perf_counter() - begun)
 
 
 @contextlib.contextmanager
 def opened(browser: Browser, server: AppServer, width: int, height: int) -> Iterator[Watched]:
-    """The first page of a server, drawn and at rest, started where it is not."""
+    """The first page of a server, just asked for, started where it is not."""
     if server.process is None:
         server.start()
     context = browser.new_context(viewport={"width": width, "height": height})
     try:
         watched = Watched(page=context.new_page())
         watched.begin()
-        watched.page.goto(server.url)
-        ready(watched.page)
+        watched.page.goto(server.url, wait_until="commit")
         yield watched
     finally:
         context.close()

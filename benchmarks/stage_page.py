@@ -45,6 +45,8 @@ DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
   && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelector('[data-testid=stMain] :is(h1, h2), .words') !== null
   && document.querySelector('[data-testid=stSkeleton]') === null"""
+AT_HAND = """() => [document, ...[...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+    .map((one) => one.shadowRoot)].some((root) => root?.querySelector("input.slide, [data-testid=stSlider] input"))"""
 AT_REST = f"""() => stage.heard > stage.pressed && {LAST} > stage.pressed
   && performance.now() - Math.max(stage.heard, {LAST}) > 250
   && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"""
@@ -80,11 +82,12 @@ class Release:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """Milliseconds of turning to a page. rest: from the click to the last change. scripts: how long
-    each run of its script was under way, as the browser saw it.
+    each run of its script was under way, as the browser saw it. elements: how many the framework laid out.
     """
 
     rest: float
     scripts: list[float]
+    elements: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -102,6 +105,11 @@ class Watched:
             self.sent += 1
 
         self.page.on("websocket", lambda channel: channel.on("framesent", count))
+
+
+def at_hand(page: Page) -> None:
+    """Waits until a slider stands on the page."""
+    page.wait_for_function(AT_HAND, timeout=ROOM, polling=20)
 
 
 def ready(page: Page) -> None:
@@ -174,10 +182,11 @@ def turn_to(page: Page, rounds: int) -> dict[str, list[Turn]]:
             page.wait_for_function(AT_REST, timeout=ROOM, polling=50)
             settled(page)
             if turn:
+                elements = page.locator("[data-testid=stElementContainer]").count()
                 last, rest, busy = page.evaluate(
                     f"""() => [{LAST} - stage.pressed, ...[stage.rest, stage.busy].map(
                         (all) => all.map((at) => at - stage.pressed).filter((spent) => spent > 0))]"""
                 )
                 scripts = [min(end for end in rest if end > begun) - begun for begun in busy]
-                taken[name].append(Turn(rest=float(last), scripts=scripts))
+                taken[name].append(Turn(rest=float(last), scripts=scripts, elements=elements))
     return taken

@@ -48,7 +48,7 @@ def figure_groups(groups: Iterable[Sequence[tuple[str, str, str]]]) -> str:
         )
         if blocks:
             parts.append(f"<div class='sl-lab-group'>{blocks}</div>")
-    return f"<div class='sl-lab-groups' lang='{tongue()}'>{''.join(parts)}</div>"
+    return f"<div class='sl-lab-row' lang='{tongue()}'><div class='sl-lab-groups'>{''.join(parts)}</div></div>"
 
 
 def chart_title(title: str, sentence: str) -> str:
@@ -78,6 +78,12 @@ def styles(theme: Theme) -> str:
 .sl-lab-held td {{ color: {theme.accent_2}; }}
 .sl-lab-groups {{ display: flex; flex-wrap: wrap; gap: .5rem clamp(.9rem, 1.7vw, 1.8rem); margin: .1rem 0; }}
 .sl-lab-group {{ display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 1.7vw, 1.8rem); }}
+.sl-lab-row {{ container-type: inline-size; }}
+@container (max-width: 900px) {{
+  .sl-lab-group:has(> :nth-child(8)) {{ column-gap: .9rem; }}
+  .sl-lab-group:has(> :nth-child(8)) .sl-value {{ font-size: 1.45rem; line-height: 1.4; }}
+  .sl-lab-group:has(> :nth-child(8)) .sl-value + .sl-label {{ max-width: 6.3rem; line-height: 1.3; }}
+}}
 .sl-lab-group + .sl-lab-group {{ border-left: 2px solid {theme.border}; padding-left: 1.8rem; }}
 .sl-lab-caution {{ max-width: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 table.sl-lab-small td, table.sl-lab-small th {{ font-size: .82rem; padding-left: .3rem; padding-right: .3rem; }}

@@ -26,7 +26,7 @@ from scaling_core.ui.page import answer, escape_markdown, note, section
 from scaling_core.ui.watch import watch
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz import lab_frames
-from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
+from scaling_core.viz.lab import highest_loss, law_chart, learning_chart, loss_domain, loss_floor
 from scaling_core.viz.lab_rates import bowl_chart
 from scaling_core.viz.theme import Theme
 
@@ -220,11 +220,16 @@ def _charts(theme: Theme, seen: Snapshot, fit: FitResult | None, frame: Snapshot
     ends = lab_frames.point_frame(whole.status.runs, plan)
     promised = lab_frames.prediction_frame(whole.predictions, whole.status.runs, plan)
     left, right = st.columns(2, gap="large")
+    floor = loss_floor([*whole.curves["loss"], *ends["loss"]])
     with left:
         st.html(lab_html.chart_title(t("How they learn"), t("a colour a size, by parameters; dots are measured ends")))
         show_spec(
-            learning_chart(plan, theme, floor=loss_floor([*whole.curves["loss"], *ends["loss"]])),
-            {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)},
+            learning_chart(plan, theme, floor=floor),
+            {
+                "curves": curves,
+                "points": points,
+                "ends": lab_frames.end_frame(curves, points, (floor, highest_loss(plan))),
+            },
             key="learning",
             alt=t("Training loss of every size over tokens, falling; dots mark the measured cooled ends."),
             title=t("How they learn"),

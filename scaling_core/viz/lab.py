@@ -19,6 +19,7 @@ from scaling_core.lab.spec import BYTES_VOCAB
 from scaling_core.language import Language, current, t
 from scaling_core.viz import axes
 from scaling_core.viz.lab_frames import Against, horizon_label, plan_frame, rung_label, size_domain
+from scaling_core.viz.labels import datum
 from scaling_core.viz.late import alt
 from scaling_core.viz.theme import Theme, mix, themed
 
@@ -155,7 +156,7 @@ def _learning_chart(language: Language, plan: Plan, theme: Theme, floor: float, 
         trunks.transform_filter("!datum.branch"),
         branches.transform_filter("datum.branch"),
         ends,
-        *_words(named, theme, colour, dx=11, dy=-7),
+        *_words(named, theme, colour, dx=11, dy=datum("dy")),
     )
     return _spec(layers, theme, height)
 
@@ -241,7 +242,7 @@ def _diamond(chart: alt.Chart, theme: Theme) -> alt.Chart:
 
 
 def _words(
-    chart: alt.Chart, theme: Theme, colour: Any, *, rightwards: bool = True, dx: int = 7, dy: int = 0
+    chart: alt.Chart, theme: Theme, colour: Any, *, rightwards: bool = True, dx: int = 7, dy: Any = 0
 ) -> tuple[alt.Chart, alt.Chart]:
     """Names beside lines, over a thin halo of the background that keeps them legible where lines pass."""
     halo, text = (

@@ -14,6 +14,7 @@ from scaling_core.lab.records import LinePlan, Plan
 from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain
+from scaling_core.viz.labels import spread
 
 Against = Literal["compute", "size"]
 
@@ -114,6 +115,8 @@ class CurveBook:
         ]
 
 
+LEAST_PLOT, NAME_GAP, NAME_LIFT = 220, 17.0, 7.0
+"""Pixels: the height of the lowest picture of learning, from name to name in it, and from a point up to its name."""
 _NUMBERS = ("tokens", "flops", "loss", "step", "tokens_per_second", "memory_bytes")
 
 
@@ -144,12 +147,20 @@ def thin(values: FloatArray, most: int) -> FloatArray:
     return thinned
 
 
-def end_frame(curves: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """Where each rung's name stands: its furthest point so far, on the curve or measured: label, tokens, loss."""
+def end_frame(curves: pd.DataFrame, points: pd.DataFrame, domain: Domain) -> pd.DataFrame:
+    """Where each rung's name stands, by its furthest point so far, on the curve or measured: label, tokens, loss, dy.
+
+    domain: the losses that the picture shows. dy: pixels from the point downwards, so that no name covers another in
+    a plot of `LEAST_PLOT` pixels or more.
+    """
     both = pd.concat([curves[["label", "tokens", "loss"]], points[["label", "tokens", "loss"]]], ignore_index=True)
     if both.empty:
-        return _typed([], ("label",), ("tokens", "loss"), ())
-    return both.loc[both.groupby("label", sort=False)["tokens"].idxmax()].reset_index(drop=True)
+        return _typed([], ("label",), ("tokens", "loss", "dy"), ())
+    ends = both.loc[both.groupby("label", sort=False)["tokens"].idxmax()].reset_index(drop=True)
+    share = np.log(ends["loss"].clip(*domain) / domain[0]) / np.log(domain[1] / domain[0])
+    levels = (LEAST_PLOT * (1.0 - share)).tolist()
+    apart = spread(levels, gap=NAME_GAP, low=0.0, high=float(LEAST_PLOT))
+    return ends.assign(dy=[new - old - NAME_LIFT for new, old in zip(apart, levels, strict=True)])
 
 
 def point_frame(runs: Iterable[RunRow], plan: Plan) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from scaling_core.viz.beyond import lifetime_chart, overtraining_chart, share_te
 from scaling_core.viz.demo import chinchilla_optimal
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Ghost, Mark, isoflop_chart
-from scaling_core.viz.lab import law_chart, learning_chart, loss_domain, loss_floor
+from scaling_core.viz.lab import highest_loss, law_chart, learning_chart, loss_domain, loss_floor
 from scaling_core.viz.models import compared, frontiers, nd_plane
 from scaling_core.viz.plan_slides import plan_slide
 from scaling_core.viz.slide import Slide
@@ -209,8 +209,10 @@ def _lab(scene: Scene, theme: Theme) -> Shown:
     book.add(list(seen.curve))
     curves, points = book.frame(), lab_frames.point_frame(runs, plan)
     if chosen(scene.state, "lab", "sweep") == "new":
-        spec = learning_chart(plan, theme, floor=loss_floor([*curves["loss"], *points["loss"]]), height=HEIGHT)
-        tables = {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)}
+        floor = loss_floor([*curves["loss"], *points["loss"]])
+        spec = learning_chart(plan, theme, floor=floor, height=HEIGHT)
+        ends = lab_frames.end_frame(curves, points, (floor, highest_loss(plan)))
+        tables = {"curves": curves, "points": points, "ends": ends}
         return Figure(template=spec, data=tables, values={}), ()
     fit = results.fit_runs(runs, counting="with_head", bootstrap=REFITS)
     foretold = lab_frames.prediction_frame(seen.predictions, runs, plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -267,7 +268,7 @@ class TestCharts:
         book = lab_frames.CurveBook(lab_frames.trunk_labels(PLAN))
         book.add([curve_row("r0", step, 4.0 * (step + 1) ** -0.1) for step in range(100)])
         curves, points = book.frame(), lab_frames.point_frame(measured(PLAN, first=2), PLAN)
-        tables = {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points)}
+        tables = {"curves": curves, "points": points, "ends": lab_frames.end_frame(curves, points, (2.0, 4.0))}
         svg = rendered(lab.learning_chart(PLAN, light(), floor=2.0), tables)
         assert f">{lab_frames.rung_label(PLAN.sizes[0])}</text>" in svg
         assert f">{lab_frames.rung_label(PLAN.sizes[3])}</text>" not in svg
@@ -302,5 +303,12 @@ class TestCharts:
         book = lab_frames.CurveBook(lab_frames.trunk_labels(PLAN))
         book.add([curve_row("r0", step, 3.0) for step in range(5)])
         points = lab_frames.point_frame(measured(PLAN, first=1), PLAN)
-        ends = lab_frames.end_frame(book.frame(), points)
+        ends = lab_frames.end_frame(book.frame(), points, (1.0, 4.0))
         assert ends["tokens"].tolist() == [max(5 * 1024.0, float(PLAN.runs[0].tokens))]
+
+    def test_names_of_sizes_that_end_at_one_loss_do_not_cover_each_other(self) -> None:
+        points = lab_frames.point_frame(measured(PLAN, first=len(PLAN.runs)), PLAN).assign(loss=2.0)
+        ends = lab_frames.end_frame(lab_frames.CurveBook({}).frame(), points, (1.0, 4.0))
+        places = sorted(ends["dy"])
+        assert len(places) == len(PLAN.sizes)
+        assert min(b - a for a, b in pairwise(places)) >= light().mark_size
