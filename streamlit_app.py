@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from scaling_core.lab.allocator import share_arenas
 from scaling_core.language import t
 from scaling_core.ui.deck import deck_tray
 from scaling_core.ui.language import choose_language
@@ -21,7 +22,9 @@ ICON = b64encode((HERE / "data" / "favicon.png").read_bytes()).decode()
 
 @st.cache_resource(show_spinner=False)
 def _settle() -> None:
-    """Once a process: keep what the imports made out of every later collection, and warm up what is slow at first."""
+    """Once a process: keep memory together, keep what the imports made out of every later collection, and warm up what
+    is slow at first."""
+    share_arenas()
     gc.collect()
     gc.freeze()
     warm_up()

@@ -166,7 +166,7 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
     ]
     points = [to_pixels(p.fraction, max(p.compute_ratio, 1.0), x_domain, y_domain, WIDTH, PLOT) for _, p, _ in shown]
     wall = t("below {share} no data suffice", share=share_text(chosen.least_fraction))
-    wide = text_width(wall, theme.mark_size) + 20
+    wide = text_width(wall, theme.laid_size) + 20
     x, y = to_pixels(chosen.least_fraction, 0.8, x_domain, y_domain, WIDTH, PLOT)
     return Figure(
         template=_overtraining_template(theme),
@@ -183,7 +183,7 @@ def overtraining_chart(law: Law, times: float, marks: Sequence[Mark], theme: The
                 },
                 width=WIDTH,
                 height=PLOT,
-                size=theme.mark_size,
+                size=theme.laid_size,
                 obstacles=[
                     *boxes(line.f.to_numpy(), line.ratio.to_numpy(), x_domain, y_domain, True),
                     (x, y - 10, x + wide, y + 10),

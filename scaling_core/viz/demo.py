@@ -14,7 +14,7 @@ from scaling_core.language import t
 from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log_x, log_y, nice_domain, power_of_ten
 from scaling_core.viz.export import HEIGHT, WIDTH, sized, svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
-from scaling_core.viz.labels import datum, halo_text, named_points, spread, to_pixels
+from scaling_core.viz.labels import datum, enlarged_by, halo_text, named_points, spread, to_pixels
 from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
@@ -140,7 +140,9 @@ def _panel_template(theme: Theme, variable: str, log_loss: bool) -> AltairChart:
             .mark_line(clip=True)
             .encode(x, y, color=colour, strokeDash=dash, size=alt.Size("width:Q", scale=None, legend=None)),
             alt.Chart(alt.NamedData("names"))
-            .mark_text(align="left", dx=8, dy=datum("dy"), fontSize=theme.label_size, fontWeight=600)
+            .mark_text(
+                align="left", dx=8, dy=enlarged_by(theme, datum("dy")), fontSize=theme.label_size, fontWeight=600
+            )
             .encode(x, y, text="text:N", color=colour),
             alt.Chart(alt.NamedData("runs"))
             .mark_point(clip=True, size=70, color=theme.ink, fill=theme.background, strokeWidth=2, opacity=1)
@@ -225,7 +227,7 @@ def chinchilla_optimal(result: DemoResult, theme: Theme, *, titled: bool = True)
                 {"N": [m.N for m in models], "loss": [m.loss for m in models]},
                 width=_OPTIMAL_WIDTH,
                 height=_OPTIMAL_PLOT,
-                size=theme.mark_size + 1,
+                size=theme.laid_size + 1,
                 segments=_pieces(highest.N, highest.planted, x_domain, y_domain),
             ),
         },
@@ -289,7 +291,7 @@ def _optimal_template(theme: Theme) -> AltairChart:
             *halo_text(
                 models.encode(text="name:N"),
                 theme,
-                size=theme.mark_size + 1,
+                size=theme.laid_size + 1,
                 color=theme.accent_2,
                 **place,
             ),

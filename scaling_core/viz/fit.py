@@ -57,7 +57,7 @@ def law_chart(
     plane = Plane(x=x_domain, y=y_domain, width=WIDTH, height=PLOT)
     far = runs[runs.kind.isin(("far", "left out"))]
     far = far.reindex(far.off.abs().sort_values(ascending=False).index).head(MOST_NAMED)
-    outliers = plane.named(far[["x", "y", "name"]], size=theme.mark_size - 1, runs=runs)
+    outliers = plane.named(far[["x", "y", "name"]], size=theme.laid_size - 1, runs=runs)
     starts = lines.groupby("line", sort=False).head(1)
     return Figure(
         template=_law_template(theme, x),
@@ -66,7 +66,7 @@ def law_chart(
             "curves": lines,
             "names": plane.named(
                 starts.assign(name=starts["line"]),
-                size=theme.mark_size,
+                size=theme.laid_size,
                 radius=1.0,
                 runs=runs,
                 segments=plane.pieces(lines, frontier.drop(columns="part")),
@@ -146,7 +146,7 @@ def _chosen(chosen: Path | None, plane: Plane, frontier: pd.DataFrame, theme: Th
         low, high = (chosen.loss if end is None else end for end in (chosen.loss_low, chosen.loss_high))
         name = size_name(float(chosen.N[0]), float(chosen.D[0]))
         rows = pd.DataFrame({"x": chosen.C, "y": chosen.loss, "low": low, "high": high, "name": [name]})
-    return plane.named(rows, size=theme.mark_size + 1, segments=plane.pieces(frontier.drop(columns="part")))
+    return plane.named(rows, size=theme.laid_size + 1, segments=plane.pieces(frontier.drop(columns="part")))
 
 
 @template

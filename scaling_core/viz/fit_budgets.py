@@ -65,7 +65,7 @@ def budgets_chart(points: RunPoints, fit: AllocationFit, other: AllocationFit | 
             "minima": best,
             "names": plane.named(
                 starts.assign(name=starts["line"]),
-                size=theme.mark_size,
+                size=theme.laid_size,
                 radius=3.0,
                 runs=runs,
                 segments=plane.pieces(own.drop(columns="kind")),
@@ -191,7 +191,7 @@ def envelope_chart(points: RunPoints, fit: AllocationFit, theme: Theme) -> Figur
             "edge": edge,
             "names": plane.named(
                 named[["x", "y", "colour"]].assign(name=[format_quantity(n) for n in named["size"]]),
-                size=theme.mark_size,
+                size=theme.laid_size,
                 radius=1.0,
                 segments=plane.pieces(edge[["x", "y"]]),
             ),

@@ -79,7 +79,7 @@ def residual_chart(result: Fit, shown: Shown, against: Against, theme: Theme, *,
         data={
             "runs": runs,
             "band": pd.DataFrame({"low": [-band], "high": [band], "zero": [0.0]}),
-            "far": plane.named(named[["x", "y"]].assign(name=words), size=theme.mark_size - 1, runs=runs),
+            "far": plane.named(named[["x", "y"]].assign(name=words), size=theme.laid_size - 1, runs=runs),
         },
         values={
             **axis_values("x", x_domain, kind="flops" if against == "C" else "count", most=5),
@@ -183,7 +183,7 @@ def cloud_chart(
                 },
                 width=_WIDTH,
                 height=_PLOT,
-                size=theme.mark_size,
+                size=theme.laid_size,
             ),
         },
         values={

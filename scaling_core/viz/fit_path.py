@@ -188,7 +188,7 @@ def path_chart(
             "points": points,
             "chosen": plane.named(
                 pd.DataFrame({"x": [at], "y": [value], "name": [format_quantity(value)]}),
-                size=theme.mark_size + 1,
+                size=theme.laid_size + 1,
                 segments=plane.pieces(whole[["x", "y", "line"]]),
             ),
         },

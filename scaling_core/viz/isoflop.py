@@ -127,7 +127,7 @@ def isoflop_chart(
                 {"N": [m.N for m in marks], "loss": losses},
                 width=_WIDTH,
                 height=_PLOT,
-                size=theme.mark_size + 2,
+                size=theme.laid_size + 2,
                 segments=[line for curve in curves for line in _segments(curve, x_domain, y_domain)],
             ),
             **_ghost_frames(law, ghosts, C, N, y_domain),
@@ -173,8 +173,8 @@ def _name_boxes(names: pd.DataFrame, axes: tuple[Domain, Domain], theme: Theme) 
     boxes = []
     for N, loss, dy, text in zip(names.N, names.loss, names.dy, names.text, strict=True):
         x, y = to_pixels(N, loss, *axes, _WIDTH, _PLOT, log_y=False)
-        high = 0.6 * theme.mark_size
-        boxes.append((x - 9 - text_width(text, theme.mark_size), y + dy - high, x - 9, y + dy + high))
+        high = 0.6 * theme.laid_size
+        boxes.append((x - 9 - text_width(text, theme.laid_size), y + dy - high, x - 9, y + dy + high))
     return boxes
 
 

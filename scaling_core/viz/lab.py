@@ -19,7 +19,7 @@ from scaling_core.lab.spec import BYTES_VOCAB
 from scaling_core.language import Language, current, t
 from scaling_core.viz import axes
 from scaling_core.viz.lab_frames import Against, horizon_label, plan_frame, rung_label, size_domain
-from scaling_core.viz.labels import datum
+from scaling_core.viz.labels import datum, enlarged_by
 from scaling_core.viz.late import alt
 from scaling_core.viz.theme import Theme, mix, themed
 
@@ -248,8 +248,8 @@ def _words(
     halo, text = (
         chart.mark_text(
             align="left" if rightwards else "right",
-            dx=dx if rightwards else -dx,
-            dy=dy,
+            dx=enlarged_by(theme, dx if rightwards else -dx),
+            dy=enlarged_by(theme, dy),
             fontWeight=600,
             fontSize=theme.mark_size,
             clip=True,

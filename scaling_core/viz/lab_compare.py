@@ -84,7 +84,7 @@ def compare_chart(ladders: Sequence[Compared], title: str, theme: Theme) -> Figu
             "runs": runs,
             "law": law,
             "names": plane.named(
-                last.assign(name=last["line"]), size=theme.mark_size, runs=runs[["x", "y"]],
+                last.assign(name=last["line"]), size=theme.laid_size, runs=runs[["x", "y"]],
                 segments=plane.pieces(law.drop(columns="part")) if len(law) else (),
             ),
         },

@@ -126,7 +126,7 @@ def best_size_chart(fits: Mapping[Counting, FitResult], chosen: Counting, theme:
     plane = Plane(x=x_domain, y=y_domain, width=WIDTH, height=PLOT)
     ends = frame.groupby("line", sort=False).tail(1)
     places = [y for _, y in plane.at(ends)]
-    apart = spread(places, gap=theme.mark_size + 2.0, low=8.0, high=PLOT - 8.0)
+    apart = spread(places, gap=theme.laid_size + 2.0, low=8.0, high=PLOT - 8.0)
     return Figure(
         template=_size_template(theme),
         data={

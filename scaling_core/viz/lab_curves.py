@@ -95,7 +95,7 @@ def curves_chart(
             "points": points,
             "frontier": frontier,
             "lowest": lowest,
-            "names": plane.named(last.assign(name=last["line"]), size=theme.mark_size, runs=points[["x", "y"]]),
+            "names": plane.named(last.assign(name=last["line"]), size=theme.laid_size, runs=points[["x", "y"]]),
         },
         values={
             **axis_values("x", x_domain, kind=_KIND[along], most=9),
@@ -272,7 +272,7 @@ def collapse_chart(plan: Plan, frame: pd.DataFrame, theme: Theme) -> Figure:
     starts = lines.groupby("label", sort=False).head(1)
     starts = starts[starts["left"] < y_domain[1]]
     places = [y for _, y in plane.at(starts.rename(columns={"share": "x", "left": "y"}))]
-    apart = spread(places, gap=theme.mark_size + 1.0, low=8.0, high=PLOT - 8.0)
+    apart = spread(places, gap=theme.laid_size + 1.0, low=8.0, high=PLOT - 8.0)
     names = starts.assign(dy=[new - old for new, old in zip(apart, places, strict=True)])
     ticks = [tick for tick in (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0) if tick <= y_domain[1]]
     return Figure(

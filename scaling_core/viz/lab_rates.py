@@ -146,7 +146,7 @@ def rate_chart(plan: Plan, bowls: Sequence[Bowl], law: RateLaw | None, theme: Th
     )
     y_domain = log_domain([*best["y"] / 1.2, *best["y"] * 1.2, *frame["y"]], per_decade=6)
     plane = Plane(x=x_domain, y=y_domain, width=WIDTH, height=PLOT)
-    placed = plane.named(best[["x", "y", "name", "colour"]], size=theme.mark_size, segments=plane.pieces(frame))
+    placed = plane.named(best[["x", "y", "name", "colour"]], size=theme.laid_size, segments=plane.pieces(frame))
     return Figure(
         template=_rate_template(theme),
         data={

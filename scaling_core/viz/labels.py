@@ -31,20 +31,21 @@ _FAR = 8
 """From this candidate on a label stands so far off that it may be taken for another point's."""
 
 
-def _candidates(radius: float) -> tuple[tuple[float, float, str], ...]:
-    """Places around a point, best first: beside it, then above and below, then further out."""
+def _candidates(radius: float, size: float) -> tuple[tuple[float, float, str], ...]:
+    """Places around a point, best first: beside it, then above and below, then further out. size: of the type."""
     near, far = radius + 5, radius + 20
+    above, high = radius + 3 + 0.6 * size, radius + 18 + 0.6 * size
     return (
         (near, 0, "left"),
         (-near, 0, "right"),
-        (0, -near - 7, "center"),
-        (0, near + 7, "center"),
+        (0, -above, "center"),
+        (0, above, "center"),
         (near, -near, "left"),
         (near, near, "left"),
         (-near, -near, "right"),
         (-near, near, "right"),
-        (0, -far - 7, "center"),
-        (0, far + 7, "center"),
+        (0, -high, "center"),
+        (0, high, "center"),
         (far, -far, "left"),
         (far, far, "left"),
         (-far, -far, "right"),
@@ -113,11 +114,11 @@ def place(
             if min(line[0], line[2]) - reach < x < max(line[0], line[2]) + reach
             and min(line[1], line[3]) - 60 < y < max(line[1], line[3]) + 60
         ]
-        tall = radius + 27 + high
+        tall = radius + 18 + 1.2 * size + high
         around = (x - reach, y - tall, x + reach, y + tall)
         others = [other for other in taken if overlap(around, other)]
         others += [dot for other, dot in enumerate(dots) if other != index and overlap(around, dot)]
-        for rank, (dx, dy, align) in enumerate(_candidates(radius)):
+        for rank, (dx, dy, align) in enumerate(_candidates(radius, size)):
             left = x + dx - {"left": 0.0, "right": wide, "center": wide / 2}[align]
             box = (left, y + dy - high / 2, left + wide, y + dy + high / 2)
             cost = 0.3 * rank + (20.0 if rank >= _FAR else 0.0)
@@ -187,8 +188,18 @@ def named_points(
 def halo_text(chart: alt.Chart, theme: Theme, *, size: float | None = None, **mark: Any) -> tuple[alt.Chart, alt.Chart]:
     """Text twice: its outline in the background's colour, then itself, so that it reads above lines and fills."""
     options: dict[str, Any] = {"fontSize": size or theme.mark_size, "fontWeight": 600, **mark}
+    options |= {way: enlarged_by(theme, options[way]) for way in ("dx", "dy") if way in options}
     halo = {**options, "stroke": theme.background, "strokeWidth": 4, "strokeJoin": "round", "color": theme.background}
     return chart.mark_text(**halo).encode(color=alt.value(theme.background)), chart.mark_text(**options)
+
+
+def enlarged_by(theme: Theme, offset: Any) -> Any:
+    """An offset in laid-out pixels, a number or `datum(...)`, as large as type and marks are in this theme."""
+    if theme.larger == 1.0:
+        return offset
+    if isinstance(offset, int | float):
+        return theme.larger * offset
+    return alt.ExprRef(expr=f"{theme.larger:g} * {offset.expr}")
 
 
 def datum(field: str) -> Any:

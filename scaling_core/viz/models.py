@@ -17,7 +17,7 @@ from scaling_core.optimum import frontier
 from scaling_core.viz.axes import Domain, log_x, log_y, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
-from scaling_core.viz.labels import Box, datum, halo_text, named_points, spread, text_width, to_pixels
+from scaling_core.viz.labels import Box, datum, enlarged_by, halo_text, named_points, spread, text_width, to_pixels
 from scaling_core.viz.late import alt
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
@@ -148,18 +148,13 @@ def nd_plane(marks: Sequence[Mark], lines: Sequence[Line], theme: Theme) -> Figu
                 },
                 width=WIDTH,
                 height=PLOT,
-                size=theme.mark_size / _larger(theme),
+                size=theme.laid_size,
                 segments=[piece for line in every for piece in _pieces(line)],
                 obstacles=[_name_box(row, theme) for row in written.itertuples(index=False)],
             ).iloc[::-1],
         },
         values={},
     )
-
-
-def _larger(theme: Theme) -> float:
-    """How much larger all is than on a page 1280 wide, where names have room for 19 pixels of type."""
-    return max(1.0, theme.mark_size / 19)
 
 
 def twenty_line() -> Line:
@@ -195,7 +190,7 @@ def _edge_names(lines: Sequence[Line], theme: Theme) -> pd.DataFrame:
     edges: list[float] = []
     for line, end in top:
         x = to_pixels(*end, N_DOMAIN, D_DOMAIN, WIDTH, PLOT)[0]
-        half = text_width(line.name, theme.label_size / _larger(theme)) / 2
+        half = text_width(line.name, theme.label_size / theme.larger) / 2
         tier = next((k for k, edge in enumerate(edges) if edge < x - half), len(edges))
         edges[tier : tier + 1] = [x + half + 6]
         rows.append((*end, line.name, line.colour(theme), 0.0, -12.0 - 20 * tier, "center"))
@@ -210,7 +205,7 @@ def _budget_name(C: float) -> tuple[float, float, str]:
 
 def _name_box(row: tuple[float, float, str], theme: Theme) -> Box:
     x, y = to_pixels(row[0], row[1], N_DOMAIN, D_DOMAIN, WIDTH, PLOT)
-    wide = text_width(row[2], theme.mark_size / _larger(theme)) / 2
+    wide = text_width(row[2], theme.laid_size) / 2
     return x - wide, y - 10, x + wide, y + 10
 
 
@@ -241,12 +236,11 @@ def _plane_template(theme: Theme) -> AltairChart:
         .mark_line(clip=True)
         .encode(x, y, detail="line:N", color=colour, strokeDash=dash, size=alt.Size("width:Q", scale=None, legend=None))
     )
-    large = _larger(theme)
-    moved = {way: alt.ExprRef(expr=f"{large:g} * datum.{way}") for way in ("dx", "dy")}
-    place = {**moved, "align": datum("align")}
+    place = {"dx": datum("dx"), "dy": datum("dy"), "align": datum("align")}
+    moved = {**place, **{way: enlarged_by(theme, datum(way)) for way in ("dx", "dy")}}
     names = (
         alt.Chart(alt.NamedData("line_names"))
-        .mark_text(fontSize=theme.label_size, fontWeight=600, **place)
+        .mark_text(fontSize=theme.label_size, fontWeight=600, **moved)
         .encode(x, y, text="text:N", color=colour)
     )
     marks = alt.Chart(alt.NamedData("marks")).encode(x, y)
@@ -267,6 +261,8 @@ def _plane_template(theme: Theme) -> AltairChart:
             *halo_text(marks.encode(text="name:N", color=fill), theme, **place),
         )
         .resolve_scale(color="independent")
-        .properties(height=HEIGHT, width="container", padding={"left": 5, "top": 44 * large, "right": 5, "bottom": 5})
+        .properties(
+            height=HEIGHT, width="container", padding={"left": 5, "top": 44 * theme.larger, "right": 5, "bottom": 5}
+        )
     )
     return themed(chart, theme)

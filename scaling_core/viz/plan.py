@@ -77,7 +77,7 @@ def time_chart(source: Source, machine: Machine, plan: Budgeted, theme: Theme) -
                 },
                 width=WIDTH,
                 height=PLOT,
-                size=theme.mark_size,
+                size=theme.laid_size,
                 obstacles=boxes(times, loss, x_domain, y_domain, False),
             ),
         },

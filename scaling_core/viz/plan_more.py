@@ -62,11 +62,11 @@ def transfer_chart(
         inside_plot = curves[line] <= y_domain[1] - 0.12 * (y_domain[1] - y_domain[0])
         k = max(int(at[line] * len(D)), int(np.argmax(inside_plot)))
         up = line != "talk" or curves["measured"][k] - curves["talk"][k] > 0.15 * (y_domain[1] - y_domain[0])
-        names.append((D[k], curves[line][k], told[line], line, -12.0 if up else 14.0))
+        names.append((D[k], curves[line][k], told[line], line, -16.0 if up else 17.0))
     taken = [box for curve in curves.values() for box in boxes(D, curve, x_domain, y_domain, False)]
     for x, y, text, _, dy in names:
         left, middle = to_pixels(x, y, x_domain, y_domain, WIDTH, PLOT, log_y=False)
-        taken.append((left, middle + dy - 9, left + text_width(text, theme.mark_size) + 12, middle + dy + 9))
+        taken.append((left, middle + dy - 9, left + text_width(text, theme.laid_size) + 12, middle + dy + 9))
     return Figure(
         template=_transfer_template(theme),
         data={
@@ -78,7 +78,7 @@ def transfer_chart(
                 {"D": [here.D] * 3, "loss": [losses[line] for line in LINES], "line": list(LINES)},
                 width=WIDTH,
                 height=PLOT,
-                size=theme.mark_size,
+                size=theme.laid_size,
                 obstacles=taken,
             ),
         },

@@ -10,7 +10,7 @@ from scaling_core.language import t
 from scaling_core.laws import Law
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.labels import text_width
-from scaling_core.viz.models import D_DOMAIN, N_DOMAIN, PLOT, WIDTH, Line, _larger, frontiers, twenty_line
+from scaling_core.viz.models import D_DOMAIN, N_DOMAIN, PLOT, WIDTH, Line, frontiers, twenty_line
 from scaling_core.viz.theme import Theme
 
 
@@ -42,5 +42,5 @@ def _line(line: Line, theme: Theme) -> dict[str, Any]:
         "D": [float(line.D[0]), float(line.D[-1])],
         "kind": "published" if line.published else "law",
         "colour": line.colour(theme),
-        "half": text_width(line.name, theme.label_size / _larger(theme)) / 2,
+        "half": text_width(line.name, theme.label_size / theme.larger) / 2,
     }

@@ -53,6 +53,16 @@ class Theme:
     point_size: float = 110.0
 
     @property
+    def larger(self) -> float:
+        """How much larger all is than on a window 1280 wide, where names have room for 19 pixels of type."""
+        return max(1.0, self.mark_size / 19)
+
+    @property
+    def laid_size(self) -> float:
+        """Size of a name's type in the pixels in which pictures are laid out, those of a window 1280 wide."""
+        return self.mark_size / self.larger
+
+    @property
     def on_accent(self) -> str:
         """Text upon a strong fill: the background's own colour."""
         return self.background

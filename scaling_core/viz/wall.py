@@ -76,11 +76,11 @@ def wall_chart(law: MuennighoffLaw, here: RepeatedOptimum, stop: RepeatedOptimum
                 },
                 width=WIDTH,
                 height=PLOT,
-                size=theme.mark_size,
+                size=theme.laid_size,
                 obstacles=[
                     *(box for curve in ys for box in boxes(budgets, curve, x_domain, y_domain, False)),
                     (x - 2, 0.0, x + 2, y),
-                    (0.0, below + 2, text_width(floor, theme.mark_size) + 10, below + 26),
+                    (0.0, below + 2, text_width(floor, theme.laid_size) + 10, below + 26),
                 ],
             ),
         },
