@@ -154,6 +154,8 @@ def _css(theme: Theme) -> str:
 .st-key-deck-tray {{ position: fixed; top: .65rem; right: 12.4rem; width: auto; z-index: 999991; }}
 [data-testid="stLayoutWrapper"]:has(> .st-key-deck-tray) {{ position: absolute; }}
 body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
+.stApp :is(a, button, summary):focus-visible {{ outline: 3px solid {theme.accent}; outline-offset: 1px;
+  box-shadow: none; }}
 .st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
 .rc-overflow {{ margin-right: 9rem; }}
 {_more()}
