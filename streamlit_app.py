@@ -21,15 +21,20 @@ ICON = b64encode((HERE / "data" / "favicon.png").read_bytes()).decode()
 
 
 @st.cache_resource(show_spinner=False)
-def _settle() -> None:
-    """Once a process: keep memory together, keep what the imports made out of every later collection, and warm up what
-    is slow at first."""
+def _begin() -> None:
+    """Once a process, before it has many threads: keep their memory together."""
     share_arenas()
+
+
+@st.cache_resource(show_spinner=False)
+def _settle() -> None:
+    """Once a process: keep what the imports made out of every later collection, and warm up what is slow at first."""
     gc.collect()
     gc.freeze()
     warm_up()
 
 
+_begin()
 st.set_page_config(
     page_title=t("Scaling Lab"),
     page_icon=f"data:image/png;base64,{ICON}",

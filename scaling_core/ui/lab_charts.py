@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from scaling_core.ui.charts import plot_area
 from scaling_core.ui.export import offer
 from scaling_core.viz.figure import Figure
+from scaling_core.viz.late import pd
 
 HEIGHT = 273
 """Pixels on a small window, in which the whole picture stays above the fold."""

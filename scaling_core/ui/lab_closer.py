@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from scaling_core.errors import FitError
@@ -41,6 +40,7 @@ from scaling_core.viz.lab_curves import (
 )
 from scaling_core.viz.lab_rates import bowl_chart, rate_chart
 from scaling_core.viz.lab_speed import Measure, measure_names, speed_chart, speed_frame, speed_summary
+from scaling_core.viz.late import pd
 from scaling_core.viz.theme import Theme
 
 View = Callable[[Theme, Path, Snapshot, Fitted], None]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from scaling_core.errors import FitError
@@ -26,6 +25,7 @@ from scaling_core.runs.results import Counting
 from scaling_core.runs.rows import CurveRow, EventRow, PredictionRow, RunRow, SweepRow
 from scaling_core.runs.store import Store
 from scaling_core.viz.lab_frames import CurveBook, trunk_labels
+from scaling_core.viz.late import pd
 
 LIVE_BOOTSTRAP = 200
 """Refits behind the band while runs still arrive; `runs.results.BOOTSTRAP` afterwards, as in the downloads."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from scaling_core.fit import AllocationFit, FitResult
 from scaling_core.lab.records import Plan
 from scaling_core.language import t, together
@@ -13,6 +11,7 @@ from scaling_core.runs.tuning import Bowl, RateLaw
 from scaling_core.units import format_bytes, format_duration, format_loss, format_quantity
 from scaling_core.viz.lab_curves import COMPARED, Along
 from scaling_core.viz.lab_frames import rung_label
+from scaling_core.viz.late import pd
 
 NO_FLOOR = 5e-4
 """Nats below which a fitted floor is none."""

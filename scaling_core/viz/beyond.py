@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import InputError
@@ -28,7 +27,7 @@ from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, log_doma
 from scaling_core.viz.figure import Figure, axes_of, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 HEIGHT = 350

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.demo import DemoResult, IsoFlop, Slice
 from scaling_core.language import t
@@ -15,7 +14,7 @@ from scaling_core.viz.axes import Domain, axis_values, linear_y, log_domain, log
 from scaling_core.viz.export import HEIGHT, WIDTH, sized, svg_to_png, to_svg
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, enlarged_by, halo_text, named_points, spread, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 PANEL_HEIGHT = 330

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-import pandas as pd
 import vl_convert
 
 from scaling_core.viz.figure import Figure
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.raster import quicker
 from scaling_core.viz.theme import CHINESE_FONT, FONT, POWER_FONT, AltairChart
 

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-import pandas as pd
-
 from scaling_core.language import current
 from scaling_core.viz.kept import kept
+from scaling_core.viz.late import pd
 from scaling_core.viz.theme import AltairChart, Theme
 
 Spec = dict[str, Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.fit import FitResult, RunPoints, predict
 from scaling_core.language import t
@@ -26,7 +25,7 @@ from scaling_core.viz.fit_runs import (
     size_name,
 )
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345

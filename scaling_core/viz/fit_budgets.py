@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.fit import AllocationFit, RunPoints
 from scaling_core.language import t
@@ -13,7 +12,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import HEIGHT, MOST_CURVES, PLOT, WIDTH, loss_domain
 from scaling_core.viz.fit_runs import MOST_DRAWN, Plane, axis_title, drawn_sizes, shades
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 MOST_BUDGETS = 9

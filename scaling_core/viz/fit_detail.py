@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.fit import joint_region
@@ -17,7 +16,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit import run_marks
 from scaling_core.viz.fit_runs import MOST_NAMED, Fit, Plane, Shown, axis_title, runs_frame
 from scaling_core.viz.labels import datum, halo_text, named_points
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 330

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import ScalingError
@@ -21,7 +20,7 @@ from scaling_core.viz.axes import Domain, axis_values, log_domain, log_x, log_y
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_runs import Fit, Plane
 from scaling_core.viz.labels import datum, halo_text, spread, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import BoolArray, FloatArray, IndexArray
 from scaling_core.fit import FitResult, RunPoints
@@ -19,6 +18,7 @@ from scaling_core.laws import MuennighoffLaw, PowerLaw
 from scaling_core.units import format_flops, format_loss, format_quantity
 from scaling_core.viz.axes import Domain
 from scaling_core.viz.labels import named_points, text_width, to_pixels
+from scaling_core.viz.late import pd
 from scaling_core.viz.theme import Theme, mix
 
 MOST_DRAWN = 2_000

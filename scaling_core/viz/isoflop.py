@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import FitError
@@ -22,7 +21,7 @@ from scaling_core.optimum import Allocation, frontier, isoflop, loss_band, optim
 from scaling_core.viz.axes import Domain, axis_values, decades, linear_y, log_domain, log_x, nice_domain, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, overlap, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.laws import loss_title
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.fit import FitResult
 from scaling_core.language import t
@@ -18,7 +17,7 @@ from scaling_core.viz.fit_path import fitted_path
 from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import loss_ticks
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 345

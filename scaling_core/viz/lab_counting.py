@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.fit import FitResult
 from scaling_core.language import t
@@ -16,7 +15,7 @@ from scaling_core.viz.fit_path import fitted_path
 from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab_counts import Exponent, counting_names
 from scaling_core.viz.labels import datum, halo_text, spread
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 300

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.errors import ScalingError
@@ -23,7 +22,7 @@ from scaling_core.viz.fit_path import fitted_path
 from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import highest_loss, loss_floor, loss_ticks, loss_title, rung_colours
 from scaling_core.viz.labels import datum, halo_text, spread
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 Along = Literal["step", "tokens", "compute"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.fit import FitResult, predict
@@ -15,6 +14,7 @@ from scaling_core.runs.rows import CurveRow, PredictionRow, RunRow
 from scaling_core.units import format_quantity
 from scaling_core.viz.axes import Domain
 from scaling_core.viz.labels import spread
+from scaling_core.viz.late import pd
 
 Against = Literal["compute", "size"]
 

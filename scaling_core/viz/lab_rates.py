@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.lab.records import Plan
 from scaling_core.language import t
@@ -17,7 +16,7 @@ from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import rung_colours
 from scaling_core.viz.lab_frames import rung_label
 from scaling_core.viz.labels import datum, halo_text, spread
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 315

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.lab.records import Plan
 from scaling_core.language import t
@@ -14,7 +13,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_runs import Plane
 from scaling_core.viz.lab import rung_colours
 from scaling_core.viz.labels import halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 Measure = Literal["tokens_per_second", "memory_bytes", "flops_per_second"]

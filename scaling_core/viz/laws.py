@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.language import t
 from scaling_core.laws import Law
@@ -14,7 +13,7 @@ from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import axis_values, decades, linear_y, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 HEIGHT = 350

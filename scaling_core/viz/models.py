@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
@@ -18,7 +17,7 @@ from scaling_core.viz.axes import Domain, log_x, log_y, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, enlarged_by, halo_text, named_points, spread, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, themed
 
 N_DOMAIN: Domain = (2e9, 4e12)

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Preset
@@ -24,7 +23,7 @@ from scaling_core.viz.axes import LABELS, Domain, axis_values, decades, linear_y
 from scaling_core.viz.beyond import HEIGHT, PLOT, WIDTH, boxes
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 SPAN = 100.0

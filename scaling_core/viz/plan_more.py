@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.language import t
 from scaling_core.planning import Source, law_of
@@ -15,7 +14,7 @@ from scaling_core.viz.axes import axis_values, decades, linear_y, log_x, nice_do
 from scaling_core.viz.beyond import HEIGHT, PLOT, WIDTH, boxes
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 SPAN = 30.0

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.language import t
@@ -28,7 +27,7 @@ from scaling_core.viz.axes import (
 )
 from scaling_core.viz.figure import Figure, side_by_side, template
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.laws import loss_title
 from scaling_core.viz.theme import AltairChart, Theme, themed
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.arrays import FloatArray
 from scaling_core.catalog import Range
@@ -17,7 +16,7 @@ from scaling_core.viz.axes import Domain, decades, log_x, log_y, scientific
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.labels import Box, datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import POWER_FONT, AltairChart, Theme, mix, themed
 
 N_DOMAIN: Domain = (3e7, 3e12)

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from scaling_core.language import t, tdata
 from scaling_core.talk import CheckedClaim
 from scaling_core.viz.axes import axis_values, log_domain, log_x, power_of_ten
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import FONT, POWER_FONT, AltairChart, Theme, light, themed
 
 STEP = 21

@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.language import raw, t
 from scaling_core.laws import Law
@@ -21,7 +20,7 @@ from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.fit_detail import HEIGHT, cloud_chart
 from scaling_core.viz.isoflop import BAND_OPACITY, Ghost
 from scaling_core.viz.labels import datum, halo_text
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 PAIRS = {"kaplan": ("alpha_N", "alpha_D"), "gadre": ("eta", "E")}

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from scaling_core.language import t
 from scaling_core.optimum import Verdict
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, diverging, readable_on, themed
 
 

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_core.language import t
 from scaling_core.laws import MuennighoffLaw
@@ -16,7 +15,7 @@ from scaling_core.viz.axes import axis_values, decades, linear_y, log_domain, lo
 from scaling_core.viz.beyond import HEIGHT, PLOT, WIDTH, boxes
 from scaling_core.viz.figure import Figure, template
 from scaling_core.viz.labels import datum, halo_text, named_points, text_width, to_pixels
-from scaling_core.viz.late import alt
+from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
 
