@@ -111,7 +111,7 @@ html {{ font-size: clamp(19px, 2.35vh, 30px) !important; }}
 [data-testid="stHeader"], .st-key-scene-menu, .st-key-language-switch, [class*="st-key-export-"], .st-key-deck-tray,
 [data-testid="stDownloadButton"], [data-testid="stElementToolbar"], .sl-quiet {{ display: none !important; }}
 [data-testid="stElementContainer"]:has(.sl-quiet) {{ display: none; }}
-[data-testid="stMainBlockContainer"] {{ padding: 0 2.2rem 2rem !important; }}
+[data-testid="stMainBlockContainer"] {{ padding: 0 2.2rem var(--sl-tail, 2rem) !important; }}
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {{ gap: .55rem; }}
 [data-testid="stSidebar"] {{ min-width: 18rem !important; max-width: 18rem !important; }}
 .sl-lab-title {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}

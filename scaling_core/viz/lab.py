@@ -109,7 +109,7 @@ def _plan_chart(language: Language, plan: Plan, theme: Theme, height: int | None
     )
     lines = base.mark_line(color=theme.border, strokeWidth=theme.thin_width).encode(detail="horizon:N")
     fitted = base.mark_point(filled=True, size=theme.point_size * 1.3, opacity=1, color=theme.accent)
-    names = base.mark_text(align="left", dx=14, color=theme.muted).encode(text="name:N")
+    names = base.mark_text(align="left", dx=enlarged_by(theme, 14), color=theme.muted).encode(text="name:N")
     layers = alt.layer(
         lines,
         fitted.transform_filter("!datum.held_out"),

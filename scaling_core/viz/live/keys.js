@@ -115,6 +115,7 @@ function begin(here, { scroll }) {
   clearTimeout(here.wait);
   const { focus, presenting } = here.data, root = document.documentElement.style;
   if (!presenting) root.removeProperty("--sl-fit");
+  root.setProperty("--sl-tail", presenting && focus ? "70vh" : "2rem");
   if (scroll) main.scrollTop = 0;
   if (!presenting && !(scroll && focus)) return;
   const end = performance.now() + 12000;
