@@ -100,10 +100,11 @@ def _arrive() -> None:
 def _heard() -> None:
     """Keys were pressed: those that were not heard before, by their numbers; a press may be told more than once."""
     told_keys = _from_browser("said")
-    for number, meaning in told_keys if isinstance(told_keys, list) else ():
-        if number > st.session_state.get(_HEARD, 0):
-            st.session_state[_HEARD] = number
-            wish(meaning)
+    for press in told_keys if isinstance(told_keys, list) else ():
+        match press:
+            case [int(number), str(meaning)] if number > st.session_state.get(_HEARD, 0):
+                st.session_state[_HEARD] = number
+                wish(meaning)
 
 
 def _measured() -> None:
