@@ -227,7 +227,7 @@ types() { # what mypy, which runs beside pytest, has said in the end
     return "$status"
 }
 
-run_tests() { # two processes share the tests out, tests/conftest.py says how
+run_tests() { # three processes share the tests out, tests/conftest.py says how: one mostly waits for a browser or a child
     prepare test "$ROOT/requirements.txt" "$ROOT/requirements-test.txt"
     FAILED=0
     check "ruff check" "$VENV_PYTHON" -m ruff check .
@@ -235,7 +235,7 @@ run_tests() { # two processes share the tests out, tests/conftest.py says how
     "$VENV_PYTHON" -m mypy --strict >"$TYPES" 2>&1 &
     MYPY=$!
     trap '[ -z "$MYPY" ] || kill "$MYPY" 2>/dev/null || true' EXIT
-    check "pytest" "$VENV_PYTHON" -m pytest -n 2 --durations=15
+    check "pytest" "$VENV_PYTHON" -m pytest -n 3 --durations=15
     check "mypy --strict" types
     exit "$FAILED"
 }
