@@ -8,7 +8,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from scaling_core.lab.allocator import share_arenas
 from scaling_core.language import t
 from scaling_core.ui.deck import deck_tray
 from scaling_core.ui.language import choose_language
@@ -21,12 +20,6 @@ ICON = b64encode((HERE / "data" / "favicon.png").read_bytes()).decode()
 
 
 @st.cache_resource(show_spinner=False)
-def _begin() -> None:
-    """Once a process, before it has many threads: keep their memory together."""
-    share_arenas()
-
-
-@st.cache_resource(show_spinner=False)
 def _settle() -> None:
     """Once a process: keep what the imports made out of every later collection, and warm up what is slow at first."""
     gc.collect()
@@ -34,7 +27,6 @@ def _settle() -> None:
     warm_up()
 
 
-_begin()
 st.set_page_config(
     page_title=t("Scaling Lab"),
     page_icon=f"data:image/png;base64,{ICON}",

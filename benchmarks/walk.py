@@ -4,7 +4,8 @@
 
 Each step does one thing that a person could do to what is in sight: turns a page, presses, types, chooses, drags, goes
 back, changes the language or the window. It ends at the first traceback, console error or request to another host, with
-the steps that led there. Trainings are not started: everything else on the page is used.
+the steps that led there. Trainings are not started: everything else on the page is used. The server is started with what
+`quickstart.sh` sets for the memory of its threads.
 """
 
 from __future__ import annotations
@@ -248,7 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     begun, witness = time.monotonic(), Witness()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = AppServer(home=Path(folder, "lab"), log=Path(folder, "server.log"))
+        server = AppServer(
+            home=Path(folder, "lab"), log=Path(folder, "server.log"), environment={"MALLOC_ARENA_MAX": "2"}
+        )
         server.home.mkdir()
         server.start()
         try:

@@ -1,9 +1,7 @@
-"""What the C library does with freed memory: a training keeps it at hand, a server of many threads keeps it together.
+"""Keep freed memory at hand: a step frees what the next one asks for, and the system would fetch and clear it anew.
 
-In training a step frees what the next one asks for, and the system would fetch and clear it anew: handing pages back
-and forth took 5 to 10% of the time of tiny models. A server begins a thread for every session, and an arena for
-every thread holds on to what others could use: over two thousand interactions it grew by a fifth. All this with glibc,
-the C library of most Linux systems; elsewhere nothing is done. Knows no torch.
+Handing pages back and forth took 5 to 10% of the time of tiny models with glibc, the C library of most Linux systems.
+Elsewhere nothing is done. Knows no torch.
 """
 
 from __future__ import annotations
@@ -37,12 +35,6 @@ def keep_freed_memory() -> bool:
         return False
     settings = ((_MMAP_THRESHOLD, LARGEST), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1))
     return all(library.mallopt(name, value) == 1 for name, value in settings)
-
-
-def share_arenas() -> bool:
-    """From now on the threads of this process share two arenas; whether that could be set."""
-    library = _libc()
-    return library is not None and library.mallopt(_ARENA_MAX, 2) == 1
 
 
 def give_back_memory() -> None:

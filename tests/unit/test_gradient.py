@@ -193,37 +193,3 @@ def test_freed_memory_is_kept(project: Path) -> None:
         pytest.skip("this C library has no such settings")
     assert faults < 500
     assert run("left")[1] > 10 * max(faults, 50)
-
-
-ARENAS = """
-import ctypes, sys, threading
-from scaling_core.lab.allocator import share_arenas
-shared = sys.argv[1] == "shared" and share_arenas()
-together = threading.Barrier(8)
-def work():
-    together.wait()
-    kept = [bytearray(5_000) for _ in range(200)]
-    together.wait()
-threads = [threading.Thread(target=work) for _ in range(8)]
-for one in threads:
-    one.start()
-for one in threads:
-    one.join()
-ctypes.CDLL(None).malloc_stats()
-print(int(shared))
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the settings are those of glibc")
-def test_threads_share_two_arenas(project: Path) -> None:
-    def run(how: str) -> tuple[int, int]:
-        done = subprocess.run(
-            [sys.executable, "-c", ARENAS, how], cwd=project, capture_output=True, text=True, timeout=60, check=True
-        )
-        return int(done.stdout), done.stderr.count("Arena ")
-
-    set_there, shared = run("shared")
-    _, own = run("own")
-    if not set_there:
-        pytest.skip("this C library is not glibc")
-    assert shared <= 2 < own
