@@ -4,8 +4,8 @@
 
 Each step does one thing that a person could do to what is in sight: turns a page, presses, types, chooses, drags, goes
 back, changes the language or the window. It ends at the first traceback, console error or request to another host, with
-the steps that led there. Trainings are not started: everything else on the page is used. The server is started with what
-`quickstart.sh` sets for the memory of its threads.
+the steps that led there. Trainings are not started: everything else on the page is used. The server is started with
+what `quickstart.sh` sets for the memory of its threads.
 """
 
 from __future__ import annotations
