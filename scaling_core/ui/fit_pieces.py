@@ -28,13 +28,13 @@ from scaling_core.viz.theme import Theme
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
-def _made(language: Language, key: str, mode: str, _make: Callable[[], Figure | None]) -> Figure | None:
+def _made(language: Language, key: str, theme: Theme, _make: Callable[[], Figure | None]) -> Figure | None:
     return _make()
 
 
 def drawn(key: str, theme: Theme, make: Callable[[], Figure | None]) -> Figure | None:
     """A figure, made once for its language, key and theme: placing names among many runs takes tenths of a second."""
-    figure: Figure | None = _made(current(), key, theme.mode, make)
+    figure: Figure | None = _made(current(), key, theme, make)
     return figure
 
 

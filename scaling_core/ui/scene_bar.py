@@ -139,14 +139,16 @@ def _obey() -> None:
 
 
 def _step(asked: str, scene: Scene) -> Scene | None:
-    """The scene that a key asks for while `scene` is on; None beyond the first and the last."""
+    """The scene that a key asks for while `scene` is on; None beyond the first and the last, and for other words."""
     if asked == "reset":
         return scene
     scenes, _ = story()
     place = place_of(scene, scenes)
     if asked == "next":
         return next(iter(scenes[0 if place is None else place + 1 :]), None)
-    return scenes[(len(scenes) if place is None else place) - 1] if place != 0 else None
+    if asked == "previous" and place != 0:
+        return scenes[(len(scenes) if place is None else place) - 1]
+    return None
 
 
 # ---- what is drawn

@@ -290,7 +290,7 @@ def _optimal_template(theme: Theme) -> AltairChart:
             *halo_text(
                 models.encode(text="name:N"),
                 theme,
-                size=theme.laid_size + 1,
+                size=theme.mark_size + 1,
                 color=theme.accent_2,
                 **place,
             ),

@@ -116,7 +116,8 @@ class CurveBook:
 
 
 LEAST_PLOT, NAME_GAP, NAME_LIFT = 220, 17.0, 7.0
-"""Pixels: the height of the lowest picture of learning, from name to name in it, and from a point up to its name."""
+"""Pixels: a plot in which names are laid out, about the lowest that is drawn; from name to name in it, and from a point
+up to its name."""
 _NUMBERS = ("tokens", "flops", "loss", "step", "tokens_per_second", "memory_bytes")
 
 

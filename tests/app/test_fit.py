@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from scaling_core.fit import RunPoints, fit_isoflop, fit_law
 from scaling_core.language import speaking
 from scaling_core.laws import ChinchillaLaw, MuennighoffLaw
 from scaling_core.library import save_law, saved_laws
+from scaling_core.ui.fit_pieces import drawn
 from scaling_core.ui.fit_save import fit_json, optima_csv, runs_csv
 from scaling_core.ui.fit_source import MOST_BYTES, PLANTED, example
 from scaling_core.ui.fit_words import law_text, number
 from scaling_core.viz.fit_runs import Shown
+from scaling_core.viz.theme import Theme, dark, enlarged, light
 from tests.lab_helpers import finish_runs, register, small_plan
 from tests.page_helpers import blocks, field_errors, words
 
@@ -430,3 +433,11 @@ def test_choices_survive_a_visit_to_another_page(project: Path, lab_home: Path) 
     assert sentence(app) == before
     assert app.selectbox(key="fit.objective").value == "lad"
     assert app.toggle(key="fit.far").value is True
+
+
+def test_a_figure_of_the_page_is_made_anew_for_the_presenter_view() -> None:
+    made: list[Theme] = []
+    themes = (light(), enlarged(light()), enlarged(light(), 1.5), dark())
+    for theme in (*themes, *themes):
+        drawn("one key", theme, partial(made.append, theme))
+    assert made == list(themes)

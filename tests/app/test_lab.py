@@ -25,6 +25,7 @@ from scaling_core.runs.store import Store
 from scaling_core.runs.supervisor import Started
 from scaling_core.ui import lab_plan
 from scaling_core.viz.lab_frames import rung_label
+from tests.app.exports import kept_files
 from tests.lab_helpers import LAW, calibration, finish_runs, prediction, register, small_plan
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "lab.py"
@@ -344,6 +345,14 @@ class TestAfterwards:
         assert "Resume" not in labels(app)
         assert "Stop" not in labels(app)
         assert [button.proto.label for button in app.get("download_button")][:2] == ["CSV", "JSON"]
+
+    def test_its_files_hold_every_run_and_the_law(self, measured_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        plan, makers = finished(measured_home), kept_files(monkeypatch)
+        opened(plan.spec.id)
+        found = json.loads(makers["lab.json"]())
+        assert [point["id"] for point in found["points"]] == [run.id for run in plan.runs]
+        assert found["fit"]["constants"]["E"] == pytest.approx(LAW.E, rel=0.1)
+        assert len(str(makers["lab.csv"]()).splitlines()) == 1 + len(plan.runs)
 
     def test_deleting_asks_first(self, measured_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         plan, gone = finished(measured_home), []

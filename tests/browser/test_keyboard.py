@@ -1,4 +1,4 @@
-"""The app by keys alone: every page is reached, every stop is seen, a constant is dragged."""
+"""The app by keys alone: a constant is moved, a page is opened out of the menu, and every stop on the way is seen."""
 
 from __future__ import annotations
 
