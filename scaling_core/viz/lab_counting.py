@@ -61,7 +61,13 @@ def _exponent_template(theme: Theme) -> AltairChart:
         "name:N",
         sort=None,
         title=None,
-        axis=alt.Axis(labelColor=theme.ink, labelFontSize=theme.label_size, labelLimit=260, ticks=False, domain=False),
+        axis=alt.Axis(
+            labelColor=theme.ink,
+            labelFontSize=theme.label_size,
+            labelLimit=260 * theme.larger,
+            ticks=False,
+            domain=False,
+        ),
         scale=alt.Scale(paddingOuter=0.35),
     )
     colour = alt.Color("colour:N", scale=None, legend=None)

@@ -12,7 +12,7 @@ from scaling_core.laws import Law
 from scaling_core.units import format_loss, format_quantity
 from scaling_core.viz.axes import axis_values, decades, linear_y, log_x, nice_domain
 from scaling_core.viz.figure import Figure, template
-from scaling_core.viz.labels import datum, halo_text
+from scaling_core.viz.labels import datum, enlarged_by, halo_text
 from scaling_core.viz.late import alt, pd
 from scaling_core.viz.theme import AltairChart, Theme, themed
 
@@ -135,7 +135,14 @@ def _terms_template(theme: Theme, count: int) -> AltairChart:
         "row:N",
         sort=None,
         scale=alt.Scale(domain=domain, paddingInner=0.35, paddingOuter=0.1),
-        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=260, labelColor=theme.ink, labelFontWeight=600),
+        axis=alt.Axis(
+            title=None,
+            domain=False,
+            ticks=False,
+            labelLimit=260 * theme.larger,
+            labelColor=theme.ink,
+            labelFontWeight=600,
+        ),
     )
     scale = alt.Scale(domain=alt.ExprRef(expr="x_domain"), nice=False)
     quiet = alt.Axis(title=None, grid=False, tickCount=5, domain=False)
@@ -148,7 +155,11 @@ def _terms_template(theme: Theme, count: int) -> AltairChart:
     )
     sums = (
         alt.Chart(alt.NamedData("sums"))
-        .mark_text(align="left", dx=8, fontSize=theme.mark_size + 2, fontWeight=600, color=theme.ink)
+        .mark_text(
+            align="left", dx=enlarged_by(theme, 8), fontSize=theme.mark_size + 2, fontWeight=600, color=theme.ink
+        )
         .encode(alt.X("value:Q", scale=scale, axis=quiet), y, text="text:N")
     )
-    return themed(alt.layer(bars, sums).properties(height=46 * count + 8, width="container"), theme)
+    return themed(
+        alt.layer(bars, sums).properties(height=round(46 * theme.larger) * count + 8, width="container"), theme
+    )
