@@ -40,8 +40,9 @@ new MutationObserver(() => ask(() => { stage.changed = performance.now(); }))
 """
 LAST = "Math.max(stage.changed, window.scalingLab?.frames?.at(-1) ?? 0)"
 """When something last changed before the eye."""
-DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
-    .every((chart) => chart.querySelector('canvas, svg.marks'))
+DRAWN = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+    .map((host) => host.shadowRoot?.querySelector('.chart')).filter((chart) => chart?.clientWidth)
+    .every((chart) => chart.querySelector('canvas'))
   && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
   && document.querySelector('[data-testid=stMain] :is(h1, h2), .words') !== null
   && document.querySelector('[data-testid=stSkeleton]') === null"""

@@ -20,7 +20,7 @@ from scaling_core.ui.beyond import repeated_words, source_line
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
-from scaling_core.ui.live import bring_vega, live_chart
+from scaling_core.ui.live import live_chart
 from scaling_core.ui.live_beyond import live_served, live_served_numbers, live_trained, live_trained_numbers
 from scaling_core.ui.page import answer, figures, note, page
 from scaling_core.ui.words import percent, ratio
@@ -185,7 +185,6 @@ def repeated(law: Law, published: Preset | None, C: float, theme: Theme) -> None
 
 
 with page("beyond") as theme:
-    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
     C = served(law, published, theme)

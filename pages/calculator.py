@@ -23,7 +23,7 @@ from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input, quantity_input
 from scaling_core.ui.knobs import Quantity, quantity_knobs
 from scaling_core.ui.law_picker import law_line, law_picker, outside, warn_of
-from scaling_core.ui.live import bring_vega, live_chart
+from scaling_core.ui.live import live_chart
 from scaling_core.ui.live_words import live_answer, live_budget, live_model, live_verdicts
 from scaling_core.ui.page import note, page, section
 from scaling_core.ui.pins import base_of, ghosts_of, pin_controls
@@ -240,7 +240,6 @@ def pictures(law: Law, published: Preset | None, C: float, N: float, D: float, t
 
 
 with page("calculator") as theme:
-    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
         pin_controls("law", law, published)

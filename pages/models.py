@@ -10,7 +10,7 @@ from scaling_core.laws import Law
 from scaling_core.optimum import Verdict, judge
 from scaling_core.ui.charts import show
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
-from scaling_core.ui.live import bring_vega, live_chart
+from scaling_core.ui.live import live_chart
 from scaling_core.ui.live_words import live_verdicts
 from scaling_core.ui.page import answer, note, page, section
 from scaling_core.ui.words import chained, every_law, opening_of_models, series, short_name
@@ -57,7 +57,6 @@ def plane(published: Preset | None, law: Law, theme: Theme) -> None:
 
 
 with page("models") as theme:
-    bring_vega()
     with st.sidebar:
         published, law = law_picker("law", url=True)
     verdicts = [(m.name, judge(law, m.N, m.tokens)) for m in models()]

@@ -6,20 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from scaling_core.language import retold
+from scaling_core.ui.component import chart_component
 from scaling_core.ui.export import offer
 from scaling_core.ui.presenter import presenting
 from scaling_core.viz.figure import Figure
+from scaling_core.viz.live import still_data
 
 TALL = 300
 """Pixels from which on a picture without `grows` takes the height of the presenter view too."""
 
 
-def plot_area(key: str, height: int) -> DeltaGenerator:
-    """Room for a chart drawn with height="stretch": `height` pixels, and near half of a tall window (see `ui.page`)."""
-    return st.container(key=f"plot-area-{key}", height=height, border=False)
+def draw(figure: Figure, data: Mapping[str, Any], *parts: str, key: str, grows: bool) -> None:
+    """Mount the component that draws a figure, in its own height or, where it grows, in what the window has.
+
+    data: what the browser is sent, see `viz.live`. parts: files of `viz/live` that it needs beside its own.
+    """
+    tall = int(figure.height())
+    if not presenting():
+        chart_component(tall, *parts, grows=grows)(key=key, data=data)
+        return
+    with st.container(key=f"picture-{key}"):
+        chart_component(tall, *parts, grows=grows or tall >= TALL)(key=key, data=data)
 
 
 def show(
@@ -41,22 +50,11 @@ def show(
     key where there is none. title, notes, numbers: of its slide.
     """
     alt = retold(alt)
-    spec = figure.with_data()
-    if grows or (presenting() and _is_tall(spec)):
-        with plot_area(key, int(spec.pop("height"))):
-            st.vega_lite_chart(spec, theme=None, width="stretch", height="stretch", key=key, alt=alt)
-    else:
-        st.vega_lite_chart(spec, theme=None, width="stretch", key=key, alt=alt)
+    draw(figure, {**still_data(figure), "alt": alt}, "bus", key=key, grows=grows)
     offer(
         figure, name or file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows,
         half=half,
     )  # fmt: skip
-
-
-def _is_tall(spec: Mapping[str, Any]) -> bool:
-    """Whether a picture fills so much of a window that it must keep to the room of the presenter view."""
-    height = spec.get("height")
-    return isinstance(height, (int, float)) and height >= TALL
 
 
 def file_name(key: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import streamlit as st
-
-from scaling_core.ui.charts import plot_area
+from scaling_core.ui.charts import draw
 from scaling_core.ui.export import offer
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.late import pd
+from scaling_core.viz.live import still_data
 
 HEIGHT = 273
 """Pixels on a small window, in which the whole picture stays above the fold."""
@@ -20,9 +19,6 @@ def show_spec(spec: dict[str, Any], tables: dict[str, pd.DataFrame], *, key: str
 
     alt: what it shows, in words. title: of its slide.
     """
-    with plot_area(key, HEIGHT):
-        st.vega_lite_chart(
-            spec={**spec, "datasets": tables}, theme=None, width="stretch", height="stretch", key=key, alt=alt
-        )
     figure = Figure(template={**spec, "width": "container", "height": HEIGHT}, data=tables, values={})
+    draw(figure, {**still_data(figure), "alt": alt}, "bus", key=key, grows=True)
     offer(figure, key, key, title=title, sentence=alt, grows=True, half=True)

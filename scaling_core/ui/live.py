@@ -5,7 +5,7 @@ A channel joins them in the browser. Python hears of a value when it is let go, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ import streamlit as st
 
 from scaling_core.language import retold, t
 from scaling_core.laws import Law
-from scaling_core.ui.charts import TALL, file_name
+from scaling_core.ui.charts import draw, file_name
+from scaling_core.ui.component import component
 from scaling_core.ui.export import Follows, offer
-from scaling_core.ui.presenter import presenting
 from scaling_core.viz.figure import Figure
 from scaling_core.viz.isoflop import Ghost
-from scaling_core.viz.live import chart_data, ghost_data, law_data, script, style, vega_bundle
+from scaling_core.viz.live import chart_data, ghost_data, law_data
 from scaling_core.viz.theme import Theme
 
 _COMMON = ("law", "bus")
@@ -49,27 +49,6 @@ class Knob:
     written: str | None = None
 
 
-@st.cache_resource(show_spinner=False)
-def _component(name: str, html: str, *parts: str) -> Callable[..., Any]:
-    """A component made of files in `viz/live`, registered once a process."""
-    made: Callable[..., Any] = st.components.v2.component(
-        f"scaling-lab-{name}", html=html, css=style(parts[-1]), js=script(*parts)
-    )
-    return made
-
-
-@st.cache_resource(show_spinner=False)
-def _vega() -> Callable[..., Any]:
-    made: Callable[..., Any] = st.components.v2.component("scaling-lab-vega", html="<i></i>\n", js=vega_bundle())
-    return made
-
-
-def bring_vega() -> None:
-    """Send the browser what draws the charts, first on a page; it lies in the browser's memory from then on."""
-    with st.container(key="live-vega"):
-        _vega()(key="live~vega")
-
-
 def heard(key: str) -> list[tuple[str, object]]:
     """What the panel of this key said since it was last asked: the name of a knob, and a number or the text typed."""
     state = st.session_state.get(key)
@@ -87,7 +66,7 @@ def panel(channel: str, knobs: Sequence[Knob], *, key: str) -> None:
         "knobs": [asdict(knob) for knob in knobs],
         "hint": t("Arrow keys move it finely, with Shift coarsely; a double click brings back the published value."),
     }
-    mount = _component("panel", "<div class='panel'></div>\n", *_COMMON, "panel")
+    mount = component("panel", "<div class='panel'></div>\n", *_COMMON, "panel")
     mount(key=key, data=data, on_moved_change=_nothing)
 
 
@@ -115,16 +94,13 @@ def live_chart(
 
     kind and args as in `viz.live.chart_data`; values: N, D and C now; the rest as in `charts.show`.
     """
-    tall = int(figure.spec()["height"])
-    fits = grows or (presenting() and tall >= TALL)
-    html = f"<div class='chart{' grows' if fits else ''}' role='img' style='--tall: {tall}px'></div>\n"
     data = {
         **chart_data(figure, law, kind=kind, args=args),
         "channel": channel,
         "values": {**law.constants, **values},
         "alt": retold(alt),
     }
-    _component(f"chart-{tall}-{fits}", html, *_COMMON, "rows", "beyond", "chart")(key=key, data=data)
+    draw(figure, data, *_COMMON, "rows", "beyond", key=key, grows=grows)
     offer(
         figure, file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows, half=half,
         follows=Follows(law=law, kind=kind, args=args, values=values),
@@ -161,4 +137,4 @@ def live_words(
         "said": dict(said),
         **more,
     }
-    _component(f"words-{theme.mode}", html, *_COMMON, "rows", "beyond", "words")(key=key, data=data)
+    component(f"words-{theme.mode}", html, *_COMMON, "rows", "beyond", "words")(key=key, data=data)

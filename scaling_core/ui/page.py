@@ -14,6 +14,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
 from scaling_core.language import current, retold, t
+from scaling_core.ui.component import bring_vega
 from scaling_core.ui.presenter import presenting, stage_size
 from scaling_core.viz.theme import Theme, enlarged, theme_of
 
@@ -40,6 +41,7 @@ def page(name: str) -> Iterator[Theme]:
         st.session_state["~visit"] = visit() + 1
     theme = viewer_theme()
     st.html(_css(theme))
+    bring_vega()
     try:
         yield theme
     except ScalingError as error:
@@ -138,7 +140,6 @@ def _css(theme: Theme) -> str:
     return f"""<style>
 [data-testid="stMainBlockContainer"] {{ padding: 4.5rem 2.5rem 3rem; max-width: 112rem; }}
 [data-testid="stElementContainer"]:has(style) {{ display: none; }}
-[class*="st-key-plot-area-"] {{ overflow: hidden; }}
 [data-testid="stToolbar"] div:has(> [data-testid="stToolbarActions"]) {{ min-width: 3rem; position: relative; }}
 [data-testid="stToolbar"] [data-testid="stStatusWidget"] {{ position: absolute; right: 0; top: 100%; }}
 .st-key-language-switch {{ position: fixed; top: .65rem; right: 4.2rem; width: auto; z-index: 999991; }}
@@ -156,13 +157,11 @@ def _css(theme: Theme) -> str:
 body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
 .stApp :is(a, button, summary):focus-visible {{ outline: 3px solid {theme.accent}; outline-offset: 1px;
   box-shadow: none; }}
+#vg-tooltip-element {{ background: {theme.surface} !important; color: {theme.ink} !important;
+  border-color: {theme.border} !important; font-family: inherit !important; font-size: .9rem !important; }}
 .st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
 .rc-overflow {{ margin-right: 9rem; }}
 {_more()}
-@media (min-height: 900px) {{
-  [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]), [class*="st-key-plot-area-"] {{
-    height: 46vh !important; flex-basis: 46vh !important; }}
-}}
 .sl-answer {{ margin: 0 0 .25rem; }}
 .sl-question {{ margin: 0 0 .35rem; color: {theme.accent}; font-weight: 600; font-size: 1.05rem; }}
 .sl-answer h1.sl-sentence {{ margin: 0; padding: 0; font-size: clamp(1.55rem, 2.3vw, 2.4rem); line-height: 1.2;

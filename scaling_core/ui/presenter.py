@@ -12,8 +12,8 @@ from scaling_core.viz.theme import STAGES, Theme
 PRESENTING = "~presenting"
 _NOTING = "~noting"
 _STAGE = "~stage"
-PICTURE = '[class*="st-key-plot-area-"], [data-testid="stVegaLiteChart"]'
-"""What a column that is hidden with its fields must not hold."""
+PICTURE = "st-key-picture-"
+"""How the class of what holds a chart begins, in this view: a column with one is not hidden with its fields."""
 
 
 def presenting() -> bool:
@@ -102,7 +102,7 @@ def _presenter(theme: Theme, page: str, needs: Sequence[Need]) -> str:
         kinds = ("stTextInput", "stSelectbox", "stRadio", "stDownloadButton", "stFileUploader", "stPopover",
                  "stButtonGroup")  # fmt: skip
         some = ", ".join(f"[data-testid={kind}]" for kind in kinds)
-        column = f'[data-testid="stColumn"]:has({some}):not(:has(.sl-figure, .sl-answer, {PICTURE}))'
+        column = f'[data-testid="stColumn"]:has({some}):not(:has(.sl-figure, .sl-answer, [class*="{PICTURE}"]))'
         hidden += f'[data-testid="stMain"] :is({some}, {column}) {{ display: none !important; }}\n'
         hidden += '[class*="st-key-lab-replay-open"] { display: none; }\n'
     return f"""
@@ -128,7 +128,4 @@ html {{ font-size: clamp(19px, 2.35vh, 30px) !important; }}
 .st-key-scene-remarks .sl-note.sl-warning {{ -webkit-line-clamp: 3; max-height: none; }}
 [data-testid="stElementContainer"]:has(> .stHtml > .sl-warning:only-child) {{ height: 1.6rem; min-height: 1.6rem; }}
 .st-key-scene-remarks [data-testid="stElementContainer"] {{ height: auto !important; }}
-[data-testid="stMain"] [class*="st-key-plot-area-"],
-[data-testid="stMain"] [data-testid="stLayoutWrapper"]:has(> [class*="st-key-plot-area-"]) {{
-  height: var(--sl-tall) !important; flex-basis: var(--sl-tall) !important; }}
 {hidden}"""

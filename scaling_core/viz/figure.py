@@ -39,9 +39,9 @@ class Figure:
         filled: Spec = _fill(self.template, self.values)
         return filled
 
-    def with_data(self) -> Spec:
-        """`spec` with the data frames themselves under "datasets", as Streamlit takes it."""
-        return {**self.spec(), "datasets": dict(self.data)}
+    def height(self) -> float:
+        """How high it is by itself, in pixels."""
+        return float(_fill(self.template["height"], self.values))
 
     def to_dict(self, *, validate: bool = False) -> Spec:
         """A complete Vega-Lite specification of plain JSON types. validate: check it against Vega-Lite's schema."""

@@ -16,6 +16,8 @@ from scaling_core.viz.theme import FONT, POWER_FONT, AltairChart, Theme, light, 
 
 STEP = 21
 """Pixels from line to line."""
+AROUND = 7.5
+"""Sizes of the type that stand above and below the lines: the two heads, the axis and its title."""
 FAR = 1e4
 """A ratio beyond this, or below its inverse, is drawn near the edge as a triangle that points on."""
 _RATIO = "datum.value < 0.999 ? '1/' + format(1 / datum.value, ',~r') : format(datum.value, ',~r')"
@@ -84,8 +86,9 @@ def ratio_chart(claims: Sequence[CheckedClaim], theme: Theme) -> Figure:
     small = sum(one.ratio < 1.0 for one in wrong)
     order = [one.label for one in wrong[:small]] + [together] + [one.label for one in wrong[small:]]
     heads = [(domain[0], t("printed too small"), "left"), (domain[1], t("printed too large"), "right")]
+    tall = round(STEP * len(order) * theme.mark_size / light().mark_size + AROUND * theme.label_size)
     return Figure(
-        template=_ratio_template(theme),
+        template={**_ratio_template(theme), "height": tall},
         data={
             "wrong": pd.DataFrame(rows),
             "right": pd.DataFrame({"row": together, "x": [one.ratio for one in right]}),
@@ -110,7 +113,6 @@ def _ratio_template(theme: Theme) -> AltairChart:
     shape = alt.Shape("shape:N", scale=None, legend=None)
     dash = alt.condition("datum.shape == 'circle'", alt.value([1, 0]), alt.value([2, 5]))
     place = {"dx": datum("dx"), "align": datum("align")}
-    step = round(STEP * theme.mark_size / light().mark_size)
     chart: AltairChart = alt.layer(
         alt.Chart(alt.NamedData("names")).mark_rule(color=theme.muted, strokeWidth=theme.thin_width).encode(x),
         rows.mark_rule(color=wrong, strokeWidth=2.5, opacity=0.55).encode(x2=alt.X2(**one), strokeDash=dash),
@@ -123,7 +125,6 @@ def _ratio_template(theme: Theme) -> AltairChart:
             fontSize=theme.label_size, fontWeight=600, color=theme.muted, baseline="bottom", dy=-6, align=datum("align")
         ),
     ).properties(
-        height=alt.Step(step),
         width="container",
         padding={"left": 5, "top": 26, "right": 5, "bottom": 5},
     )

@@ -28,8 +28,9 @@ STREAMLIT_PROBES = re.compile(r"/_stcore/(health|host-config)$")
 """Before it knows its base path, Streamlit's client asks for these below the page's own address, and is told 404."""
 
 
-DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
-    .every(chart => chart.querySelector('canvas, svg.marks'))"""
+DRAWN = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+    .map((host) => host.shadowRoot?.querySelector('.chart')).filter((chart) => chart?.clientWidth)
+    .every((chart) => chart.querySelector('canvas'))"""
 
 
 def quiet(page: Page) -> None:

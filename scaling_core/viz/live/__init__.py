@@ -1,4 +1,4 @@
-"""Charts and words that follow the hand: what the browser needs to draw them again without asking Python.
+"""Charts, and words that follow the hand: what the browser needs to draw them, and again without asking Python.
 
 Python makes every picture as `scaling_core.viz.laws` does, for export and for a reader who touches nothing. Beside it
 the browser gets the law as an expression and the same template, and makes the same rows of data for constants that are
@@ -9,6 +9,7 @@ twins together. What was fixed for a picture (its axes, the places of its names)
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from scaling_core.optimum.browser import browser_law
 from scaling_core.viz.figure import Figure, axes_of
 from scaling_core.viz.isoflop import Ghost, Mark
 from scaling_core.viz.kept import kept
+from scaling_core.viz.late import pd
 
 _HERE = Path(__file__).resolve().parent
 VEGA = """export default function () {
@@ -66,8 +68,25 @@ def chart_data(figure: Figure, law: Law, *, kind: str, args: Mapping[str, Any]) 
 
     kind: "isoflop", "slice" or "terms", which names the function of `rows.js`. args: what it holds fixed.
     """
-    spec = {**figure.spec(), "width": "container", "height": "container"}
-    return {"spec": json.dumps(spec, ensure_ascii=False), "law": law_data(law), "kind": kind, "args": dict(args)}
+    return {"spec": _spec_text(figure), "law": law_data(law), "kind": kind, "args": dict(args)}
+
+
+def still_data(figure: Figure) -> dict[str, str]:
+    """The same of a chart that follows nothing: beside its template its rows, as JSON by data set and column.
+
+    What is no finite number becomes null. Raises TypeError for a value that JSON has no form for.
+    """
+    rows = {name: {str(column): _plain(frame[column]) for column in frame} for name, frame in figure.data.items()}
+    return {"spec": _spec_text(figure), "rows": json.dumps(rows, ensure_ascii=False, allow_nan=False)}
+
+
+def _plain(column: pd.Series[Any]) -> list[object]:
+    return [None if isinstance(one, float) and not math.isfinite(one) else one for one in column.tolist()]
+
+
+def _spec_text(figure: Figure) -> str:
+    """Its Vega-Lite over named data, as wide and as high as where it stands."""
+    return json.dumps({**figure.spec(), "width": "container", "height": "container"}, ensure_ascii=False)
 
 
 def isoflop_args(figure: Figure, marks: Sequence[Mark], ghosts: Sequence[Ghost]) -> dict[str, Any]:

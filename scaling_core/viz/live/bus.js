@@ -1,8 +1,11 @@
 // What is dragged in one component and followed in others: a channel has the values of the moment and its listeners.
 
+function lab() {
+  return (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
+}
+
 function channel(name) {
-  const lab = (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
-  return (lab.channels[name] ??= { values: {}, listeners: new Set() });
+  return (lab().channels[name] ??= { values: {}, listeners: new Set() });
 }
 
 function say(name, values, moving) {
@@ -13,8 +16,6 @@ function say(name, values, moving) {
 
 // Vega, once its bundle has come; at once from then on.
 function vegaReady(then) {
-  channel("");
-  const lab = window.scalingLab;
-  if (lab.vega) then(lab.vega);
-  else lab.waiting.push(then);
+  if (lab().vega) then(lab().vega);
+  else lab().waiting.push(then);
 }

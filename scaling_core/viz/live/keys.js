@@ -161,9 +161,8 @@ function fit(main, part, only) {
 
 // The pictures that take the height they are given.
 function pictures(main) {
-  const live = [...main.querySelectorAll("[data-testid=stBidiComponentIsolated]")];
-  return [...main.querySelectorAll('[class*="st-key-plot-area-"]'),
-          ...live.filter((host) => host.shadowRoot?.querySelector(".chart.grows"))];
+  return [...main.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+    .filter((host) => host.shadowRoot?.querySelector(".chart.grows"));
 }
 
 function barEnd() {

@@ -1,0 +1,37 @@
+"""Components of this project's own in the browser: each is made of files in `viz/live`, and Vega comes once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from scaling_core.viz.live import script, style, vega_bundle
+
+
+@st.cache_resource(show_spinner=False)
+def component(name: str, html: str, *parts: str) -> Callable[..., Any]:
+    """A component made of these files, registered once a process; the last one's style sheet is its own."""
+    made: Callable[..., Any] = st.components.v2.component(
+        f"scaling-lab-{name}", html=html, css=style(parts[-1]), js=script(*parts)
+    )
+    return made
+
+
+def chart_component(tall: int, *parts: str, grows: bool) -> Callable[..., Any]:
+    """The component that draws a chart, `tall` pixels high. grows: near half of a tall window, see `chart.css`."""
+    html = f"<div class='chart{' grows' if grows else ''}' role='img' style='--tall: {tall}px'></div>\n"
+    return component(f"chart-{tall}-{grows}-{len(parts)}", html, *parts, "chart")
+
+
+@st.cache_resource(show_spinner=False)
+def _vega() -> Callable[..., Any]:
+    made: Callable[..., Any] = st.components.v2.component("scaling-lab-vega", html="<i></i>\n", js=vega_bundle())
+    return made
+
+
+def bring_vega() -> None:
+    """Send the browser what draws the charts, first on a page; it lies in the browser's memory from then on."""
+    with st.container(key="live-vega"):
+        _vega()(key="live~vega")
