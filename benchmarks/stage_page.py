@@ -35,11 +35,44 @@ new MutationObserver(() => {
   if (now === "notRunning") ask(() => stage.rest.push(performance.now()));
   else if (now === "running") stage.busy.push(performance.now());
 }).observe(document, { subtree: true, attributes: true, childList: true, attributeFilter: ["data-test-script-state"] });
-new MutationObserver(() => ask(() => { stage.changed = performance.now(); }))
-  .observe(document, { subtree: true, characterData: true, childList: true });
+const ELEMENT = "[data-testid=stElementContainer], [data-testid=stSidebar], [data-testid=stExpander]";
+const ALL = { subtree: true, characterData: true, childList: true };
+stage.at = new Map();
+const holder = (node) => {
+  const from = node.nodeType === 1 ? node : node.parentElement ?? node.getRootNode().host;
+  return from?.closest(ELEMENT) ?? (from?.getRootNode().host ? holder(from.getRootNode().host) : null);
+};
+const changes = new MutationObserver((records) => {
+  const held = new Set(records.map((record) => holder(record.target)));
+  for (const record of records) for (const node of record.addedNodes) {
+    if (node.nodeType !== 1) continue;
+    if (node.matches(ELEMENT)) held.add(node);
+    for (const inner of node.querySelectorAll(ELEMENT)) held.add(inner);
+  }
+  ask(() => {
+    stage.changed = performance.now();
+    for (const one of held) if (one) stage.at.set(one, stage.changed);
+  });
+});
+changes.observe(document, ALL);
+const attach = Element.prototype.attachShadow;
+Element.prototype.attachShadow = function (how) {
+  const root = attach.call(this, how);
+  changes.observe(root, ALL);
+  return root;
+};
+stage.shown = () => {
+  const inside = (one) => {
+    const box = one.getBoundingClientRect();
+    return box.height > 0 && box.top < innerHeight && box.bottom > 0 && one.isConnected;
+  };
+  return Math.max(...[...stage.at].filter(([one]) => inside(one)).map(([, at]) => at));
+};
 """
 LAST = "Math.max(stage.changed, window.scalingLab?.frames?.at(-1) ?? 0)"
-"""When something last changed before the eye."""
+"""When something last changed, pictures outside of the window apart, which are drawn when there is nothing else to do."""
+SHOWN = "Math.max(stage.shown(), window.scalingLab?.frames?.at(-1) ?? 0)"
+"""When an element last changed that the window shows."""
 DRAWN = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .map((host) => host.shadowRoot?.querySelector('.chart')).filter((chart) => chart?.clientWidth)
     .every((chart) => chart.querySelector('canvas'))

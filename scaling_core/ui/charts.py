@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from scaling_core.language import retold
-from scaling_core.ui.component import chart_component
+from scaling_core.ui.component import chart_component, vega_address
 from scaling_core.ui.export import offer
 from scaling_core.ui.presenter import presenting
 from scaling_core.viz.figure import Figure
@@ -23,7 +23,7 @@ def draw(figure: Figure, data: Mapping[str, Any], *parts: str, key: str, grows: 
 
     data: what the browser is sent, see `viz.live`. parts: files of `viz/live` that it needs beside its own.
     """
-    tall = int(figure.height())
+    tall, data = int(figure.height()), {**data, "vega": vega_address()}
     if not presenting():
         chart_component(tall, *parts, grows=grows)(key=key, data=data)
         return

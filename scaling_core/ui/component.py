@@ -1,4 +1,4 @@
-"""Components of this project's own in the browser: each is made of files in `viz/live`, and Vega comes once for all."""
+"""Components of this project's own in the browser: each is made of files in `viz/live`; Vega comes once for all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime import get_instance
 
 from scaling_core.viz.live import script, style, vega_bundle
 
@@ -25,13 +26,11 @@ def chart_component(tall: int, *parts: str, grows: bool) -> Callable[..., Any]:
     return component(f"chart-{tall}-{grows}-{len(parts)}", html, *parts, "chart")
 
 
-@st.cache_resource(show_spinner=False)
-def _vega() -> Callable[..., Any]:
-    made: Callable[..., Any] = st.components.v2.component("scaling-lab-vega", html="<i></i>\n", js=vega_bundle())
-    return made
+def vega_address() -> str:
+    """Where the browser gets what draws the charts, from this server; it fetches it once, and keeps it.
 
-
-def bring_vega() -> None:
-    """Send the browser what draws the charts, first on a page; it lies in the browser's memory from then on."""
-    with st.container(key="live-vega"):
-        _vega()(key="live~vega")
+    Told at each run, since the server forgets the files of a run that a later one no longer names.
+    """
+    name = get_instance().media_file_mgr.add(vega_bundle(), "text/javascript", "scaling-lab-vega")
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{base}{name}" if base else name

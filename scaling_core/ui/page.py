@@ -14,7 +14,6 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
 from scaling_core.language import current, retold, t
-from scaling_core.ui.component import bring_vega
 from scaling_core.ui.presenter import presenting, stage_size
 from scaling_core.viz.theme import Theme, enlarged, theme_of
 
@@ -41,7 +40,6 @@ def page(name: str) -> Iterator[Theme]:
         st.session_state["~visit"] = visit() + 1
     theme = viewer_theme()
     st.html(_css(theme))
-    bring_vega()
     try:
         yield theme
     except ScalingError as error:
@@ -159,7 +157,6 @@ body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
   box-shadow: none; }}
 #vg-tooltip-element {{ background: {theme.surface} !important; color: {theme.ink} !important;
   border-color: {theme.border} !important; font-family: inherit !important; font-size: .9rem !important; }}
-.st-key-live-vega {{ position: fixed; opacity: 0; pointer-events: none; }}
 .rc-overflow {{ margin-right: 9rem; }}
 {_more()}
 .sl-answer {{ margin: 0 0 .25rem; }}

@@ -26,13 +26,7 @@ from scaling_core.viz.kept import kept
 from scaling_core.viz.late import pd
 
 _HERE = Path(__file__).resolve().parent
-VEGA = """export default function () {
-  const lab = (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
-  if (lab.vega) return;
-  lab.vega = vegaEmbed;
-  for (const then of lab.waiting.splice(0)) then(lab.vega);
-}
-"""
+VEGA = "export default vegaEmbed;"
 
 
 @cache
@@ -48,9 +42,9 @@ def style(name: str) -> str:
 
 
 @cache
-def vega_bundle() -> str:
+def vega_bundle() -> bytes:
     """Vega and Vega-Lite as one JavaScript module that needs no network, some 0.9 MB; made once, in about a second."""
-    return kept(f"vega {VEGA}", lambda: str(vl_convert.javascript_bundle(snippet=VEGA)))
+    return kept(f"vega {VEGA}", lambda: str(vl_convert.javascript_bundle(snippet=VEGA))).encode()
 
 
 def law_data(law: Law) -> dict[str, object]:

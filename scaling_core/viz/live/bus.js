@@ -1,7 +1,7 @@
 // What is dragged in one component and followed in others: a channel has the values of the moment and its listeners.
 
 function lab() {
-  return (window.scalingLab ??= { channels: {}, vega: null, waiting: [] });
+  return (window.scalingLab ??= { channels: {}, vega: null });
 }
 
 function channel(name) {
@@ -14,8 +14,14 @@ function say(name, values, moving) {
   for (const listen of here.listeners) listen(here.values, moving);
 }
 
-// Vega, once its bundle has come; at once from then on.
-function vegaReady(then) {
-  if (lab().vega) then(lab().vega);
-  else lab().waiting.push(then);
+// Vega, fetched once for the whole window; where that failed, the next chart asks again.
+function vega(url) {
+  const here = lab(), from = new URL(url, document.baseURI);
+  if (here.failed) from.search = `?${here.failed}`;
+  here.vega ??= import(from).then((made) => made.default, (error) => {
+    here.vega = null;
+    here.failed = (here.failed ?? 0) + 1;
+    throw error;
+  });
+  return here.vega;
 }

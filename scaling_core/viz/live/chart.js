@@ -63,11 +63,11 @@ function paint(here, box) {
   here.stale = false;
   if (here.spec === here.data.spec) return schedule(here);
   here.spec = here.data.spec;
-  vegaReady((vegaEmbed) => embed(vegaEmbed, here, box));
+  embed(here, box);
 }
 
-async function embed(vegaEmbed, here, box) {
-  const wanted = here.spec, values = here.values;
+async function embed(here, box) {
+  const wanted = here.spec, vegaEmbed = await vega(here.data.vega), values = here.values;
   if (!here.eye || wanted !== here.data.spec) return;
   const rows = { ...rowsOf(here) }, told = here.told;
   const inner = document.createElement("div");

@@ -9,7 +9,7 @@ Promise.allSettled(faces).then(draw);
 
 function draw() {
   if (made.live) {
-    window.scalingLab = { channels: {}, vega: vegaEmbed, waiting: [] };
+    window.scalingLab = { channels: {}, vega: vegaEmbed };
     const knobs = made.live.panel.knobs;
     const hear = (_, { name, value }) => {
       const knob = knobs.find((one) => one.name === name);
