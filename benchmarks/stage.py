@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +39,7 @@ from benchmarks.stage_page import (  # noqa: E402
     settled,
     turn_to,
 )  # fmt: skip
+from benchmarks.timed_server import KEPT, written  # noqa: E402
 from tests.browser.conftest import FLAGS, AppServer  # noqa: E402
 
 PLAIN = (1, 40, 160)
@@ -86,13 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for k, what in enumerate(("a slider stands", "all charts drawn")):
                 line(f"{name}: {what}", *([one[k] for one in starts[of][chosen]] for of in ("app", "text")))
         with opened(browser, app, width, height) as page, opened(browser, text, width, height) as other:
-            turns(page, other, asked.rounds, asked.steps)
+            turns(page, other, asked.rounds, asked.steps, lambda: written(Path(app.environment[KEPT])))
         browser.close()
     return 0
 
 
-def turns(page: Watched, other: Watched, rounds: int, steps: int) -> None:
-    """Measure on both pages in turns, and print."""
+def turns(page: Watched, other: Watched, rounds: int, steps: int, told: Callable[[], list[float]]) -> None:
+    """Measure on both pages in turns, and print. told: how long the app's scripts took on the server, so far."""
     settled(page.page)
     settled(other.page)
     drags: list[Drag] = []
@@ -110,11 +111,12 @@ def turns(page: Watched, other: Watched, rounds: int, steps: int) -> None:
     line("release to the page at rest", [one.rest for one in moved["app"]], text)
     plain = turn_to(other.page, rounds)
     text = [one.rest for one in plain.pop("Text")]
-    for name, turned in turn_to(page.page, rounds).items():
+    for name, turned in turn_to(page.page, rounds, told).items():
         runs = max(len(one.scripts) for one in turned)
-        said = f"{name} ({runs} runs)" if runs > 1 else name
-        line(said, [one.rest for one in turned], text)
-        print(f"{'  its script alone, each run':34s} {spread([spent for one in turned for spent in one.scripts])}")
+        print(f"{f'{name} ({runs} runs)' if runs > 1 else name}")
+        print(f"{'  its script on the server':34s} {spread([spent for one in turned for spent in one.scripts])}")
+        line("  click to what the window shows", [one.shown for one in turned], text)
+        line("  click to the last change", [one.rest for one in turned], text)
         elements = turned[-1].elements
         print(f"  {elements} elements, which take {floor(plain, elements):.0f} ms as plain lines")
 
@@ -145,7 +147,10 @@ def servers() -> Iterator[tuple[AppServer, AppServer]]:
         home, script = Path(folder, "lab"), Path(folder, "text.py")
         home.mkdir()
         script.write_text(TEXT_ONLY, encoding="utf-8")
-        app = AppServer(home=home, log=Path(folder, "app.log"))
+        app = AppServer(
+            home=home, log=Path(folder, "app.log"), command=("-m", "benchmarks.timed_server"),
+            environment={KEPT: str(Path(folder, "times.txt"))},
+        )  # fmt: skip
         text = AppServer(home=home, log=Path(folder, "text.log"), script=str(script))
         try:
             yield app, text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Page
@@ -11,7 +12,7 @@ FIELDS = ("alpha", "beta")
 ROOM = 60_000
 """Milliseconds that a page may take to come to rest."""
 WATCH = """
-window.stage = { work: [], busy: [], rest: [], pressed: 0, heard: 0, changed: 0 };
+window.stage = { work: [], pressed: 0, heard: 0, changed: 0 };
 const ask = window.requestAnimationFrame.bind(window);
 let frame = -1, spent = 0;
 window.requestAnimationFrame = (call) => ask((now) => {
@@ -26,15 +27,6 @@ window.WebSocket = class extends window.WebSocket {
     this.addEventListener("message", () => { stage.heard = performance.now(); });
   }
 };
-const state = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
-let last = state();
-new MutationObserver(() => {
-  const now = state();
-  if (now === last) return;
-  last = now;
-  if (now === "notRunning") ask(() => stage.rest.push(performance.now()));
-  else if (now === "running") stage.busy.push(performance.now());
-}).observe(document, { subtree: true, attributes: true, childList: true, attributeFilter: ["data-test-script-state"] });
 const ELEMENT = "[data-testid=stElementContainer], [data-testid=stSidebar], [data-testid=stExpander]";
 const ALL = { subtree: true, characterData: true, childList: true };
 stage.at = new Map();
@@ -70,7 +62,7 @@ stage.shown = () => {
 };
 """
 LAST = "Math.max(stage.changed, window.scalingLab?.frames?.at(-1) ?? 0)"
-"""When something last changed, pictures outside of the window apart, which are drawn when there is nothing else to do."""
+"""When something last changed; not pictures outside of the window, which are drawn when nothing else is to be done."""
 SHOWN = "Math.max(stage.shown(), window.scalingLab?.frames?.at(-1) ?? 0)"
 """When an element last changed that the window shows."""
 DRAWN = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
@@ -115,10 +107,12 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """Milliseconds of turning to a page. rest: from the click to the last change. scripts: how long
-    each run of its script was under way, as the browser saw it. elements: how many the framework laid out.
+    """Milliseconds of turning to a page. shown: from the click to the last change that the window shows. rest: to the
+    last change of all. scripts: how long the server took over each run of its script, where it tells. elements: how
+    many the framework laid out.
     """
 
+    shown: float
     rest: float
     scripts: list[float]
     elements: int
@@ -205,22 +199,19 @@ def releases(page: Page, count: int) -> list[Release]:
     return taken
 
 
-def turn_to(page: Page, rounds: int) -> dict[str, list[Turn]]:
-    """Every page, once warm, in as many rounds."""
+def turn_to(page: Page, rounds: int, told: Callable[[], list[float]] = list) -> dict[str, list[Turn]]:
+    """Every page, once warm, in as many rounds. told: the times of all runs of a script so far, by the server."""
     names: list[str] = page.locator("[data-testid=stTopNavLink]").all_inner_texts()
     taken: dict[str, list[Turn]] = {name: [] for name in names}
     for turn in range(rounds + 1):
         for name in names:
-            page.evaluate("() => { stage.pressed = performance.now(); }")
+            before = len(told())
+            page.evaluate("() => { stage.pressed = performance.now(); stage.at.clear(); }")
             page.locator("[data-testid=stTopNavLink]").filter(has_text=name).evaluate("(link) => link.click()")
             page.wait_for_function(AT_REST, timeout=ROOM, polling=50)
+            shown, rest = page.evaluate(f"() => [{SHOWN} - stage.pressed, {LAST} - stage.pressed]")
             settled(page)
             if turn:
                 elements = page.locator("[data-testid=stElementContainer]").count()
-                last, rest, busy = page.evaluate(
-                    f"""() => [{LAST} - stage.pressed, ...[stage.rest, stage.busy].map(
-                        (all) => all.map((at) => at - stage.pressed).filter((spent) => spent > 0))]"""
-                )
-                scripts = [min(end for end in rest if end > begun) - begun for begun in busy]
-                taken[name].append(Turn(rest=float(last), scripts=scripts, elements=elements))
+                taken[name].append(Turn(shown=shown, rest=rest, scripts=told()[before:], elements=elements))
     return taken

@@ -30,6 +30,22 @@ def components(app: AppTest) -> list[dict[str, Any]]:
     return [json.loads(element.proto.json or "{}") for element in app.get("bidi_component")]
 
 
+def still_charts(app: AppTest) -> list[dict[str, Any]]:
+    """The charts that follow nothing: what the browser was sent for each, its Vega-Lite as text and its rows."""
+    return [data for data in components(app) if "rows" in data]
+
+
+def live_kinds(app: AppTest) -> list[str]:
+    """The kinds of the charts that follow the hand."""
+    return [data["kind"] for data in components(app) if "spec" in data and "kind" in data]
+
+
+def sent_rows(chart: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """The columns of every data set that the browser was sent for a chart; none for one that it computes itself."""
+    rows: dict[str, dict[str, list[Any]]] = json.loads(chart.get("rows", "{}"))
+    return rows
+
+
 def _texts(said: object) -> list[str]:
     if isinstance(said, dict):
         return [text for part in said.values() for text in _texts(part)]

@@ -28,8 +28,8 @@ PICKERS = {"law": "law~picker", "planted": "planted~picker"}
 """Parameters that choose a law, and where the pages keep the choice for the session."""
 _UNSAVED = "learn.unsaved"
 _SAID = "learn.said"
-_DATED, _PLAIN, _READ = (1.15, 7.6, 2.5), (0.42, 8.33, 2.5), (2.3, 6.45, 2.5)
-"""Widths of a row of a path, a project and the reading list: when or who, what, and where it is done."""
+_WIDTHS = {"path": "7.6rem", "project": "1.6rem", "reading": "13rem"}
+"""Of the first column of each kind of list, which says when or who; then come what, and where it is done."""
 
 
 def learn_page(theme: Theme) -> None:
@@ -83,7 +83,7 @@ def _path(ticked: frozenset[str]) -> Path:
     chosen = _choice(t("Study path"), "path", {id: path.name.told for id, path in known.items()})
     path = known[chosen]
     note(together(path.goal.told, path.outcome.told))
-    with st.container(gap="xsmall"):
+    with st.container(key="study-path"):
         before = ""
         for step in path.steps:
             when = step.when.told if step.when else ""
@@ -116,7 +116,7 @@ def _project(project: Project, ticked: frozenset[str]) -> None:
         f"{html.escape(project.name.told)} {ours}</h3><p>{html.escape(project.goal.told)}</p></div>"
         f"<span class='sl-count'>{html.escape(count)}</span></div>"
     )
-    with st.container(gap="xsmall"):
+    with st.container(key=f"study-project-{project.number}"):
         for step in project.steps:
             _step(step, ticked, "")
 
@@ -131,37 +131,33 @@ def _reading(ticked: frozenset[str]) -> None:
             len(papers()),
         ),
     )
-    for stage in stages():
+    for number, stage in enumerate(stages()):
         st.html(
             f"<div class='sl-stage'><h3>{html.escape(stage.name.told)}</h3>"
             f"<span>{html.escape(stage.when.told)}</span></div>"
         )
-        with st.container(gap="small"):
+        with st.container(key=f"study-reading-{number}"):
             for paper in stage.papers:
                 _paper(paper, ticked)
 
 
 def _step(step: Step, ticked: frozenset[str], when: str) -> None:
-    """When, a box with what to do, and the button that opens the place."""
-    left, middle, right = st.columns(_PLAIN if step.when is None else _DATED, gap="small", vertical_alignment="center")
-    left.html(f"<p class='sl-when'>{html.escape(when)}</p>")
-    with middle:
-        _box(step.id, step.text.told, ticked)
-    with right:
-        _button(step.id, step.target)
+    """A row of its list: when, a box with what to do, and the button that opens the place."""
+    if when:
+        st.html(f"<p class='sl-when'>{html.escape(when)}</p>")
+    _box(step.id, step.text.told, ticked)
+    _button(step.id, step.target)
 
 
 def _paper(paper: Paper, ticked: frozenset[str]) -> None:
-    left, middle, right = st.columns(_READ, gap="small", vertical_alignment="top")
-    with left:
-        _box(paper.tick, f"{paper.authors} {paper.year}", ticked)
+    """A row of its list: a box with who wrote it, what it contributes, and the button that opens the place."""
+    _box(paper.tick, f"{paper.authors} {paper.year}", ticked)
     tag = _tag(t("in the documents")) if paper.named else ""
-    middle.html(
+    st.html(
         f"<p class='sl-paper'><a href='{html.escape(paper.url)}' target='_blank' rel='noopener noreferrer'>"
         f"{html.escape(paper.title)}</a> {tag}<br>{formula(paper.contributes.told)}</p>"
     )
-    with right:
-        _button(paper.tick, paper.target)
+    _button(paper.tick, paper.target)
 
 
 def _tag(word: str) -> str:
@@ -274,8 +270,24 @@ def _tick(id: str) -> None:
 
 
 def _styles(theme: Theme) -> str:
-    """The few styles that only this page needs."""
+    """The few styles that only this page needs. A list is one grid: columns of the framework cost more than boxes."""
+    first = "\n".join(
+        f'[class*="st-key-study-{kind}"] {{ grid-template-columns: {width} minmax(0, 1fr) 17rem; }}'
+        for kind, width in _WIDTHS.items()
+    )
     return f"""<style>
+[class*="st-key-study-"] {{ display: grid !important; align-items: center; gap: .5rem 1rem !important; }}
+{first}
+[class*="st-key-study-"] > [data-testid="stElementContainer"] {{ width: auto !important; grid-column: 1; }}
+[class*="st-key-study-"] > [class*="st-key-learn-"] {{ grid-column: 2; }}
+[class*="st-key-study-reading"] {{ row-gap: .9rem !important; align-items: start; }}
+[class*="st-key-study-reading"] > [class*="st-key-learn-"] {{ grid-column: 1; }}
+[class*="st-key-study-reading"] > [data-testid="stElementContainer"]:not([class*="st-key-"]) {{ grid-column: 2; }}
+[class*="st-key-study-"] > [class*="st-key-learn-open-"] {{ grid-column: 3; justify-self: start; }}
+@media (max-width: 640px) {{
+  [class*="st-key-study-"] {{ grid-template-columns: 1fr; }}
+  [class*="st-key-study-"] > [data-testid="stElementContainer"] {{ grid-column: 1 !important; }}
+}}
 .sl-when {{ margin: 0; min-height: 2.3rem; line-height: 2.3rem; font-size: .98rem; font-weight: 600;
   color: {theme.muted}; white-space: nowrap; }}
 .sl-project, .sl-stage {{ display: flex; gap: .9rem; align-items: baseline; border-top: 1px solid {theme.border};

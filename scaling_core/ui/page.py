@@ -115,6 +115,14 @@ def note(text: str, *, kind: str = "quiet") -> None:
     st.html(f"<p class='sl-note sl-{html.escape(kind)}' lang='{tongue()}'{role}>{said(text)}</p>")
 
 
+def folded(label: str, inside: str, kind: str = "") -> None:
+    """Small print that opens at a click or a key, in the browser alone. inside: HTML. kind: a class, for styles."""
+    st.html(
+        f"<details class='sl-folded {html.escape(kind)}' lang='{tongue()}'><summary>{said(label)}</summary>"
+        f"{inside}</details>"
+    )
+
+
 def tongue() -> str:
     """The present language as HTML's `lang` names it, so that Han characters take their Chinese form."""
     return "zh-CN" if current() == "zh" else "en"
@@ -175,6 +183,15 @@ body:has(.st-key-deck-tray) .rc-overflow {{ margin-right: 16rem !important; }}
 .sl-warning {{ color: {theme.ink}; border-left: 4px solid {theme.accent_2}; padding: .1rem 0 .1rem .7rem; }}
 .sl-error {{ color: {theme.accent_2}; font-weight: 600; }}
 .sl-scroll {{ overflow-x: auto; }}
+.sl-folded {{ border: 1px solid {theme.border}; border-radius: .5rem; padding: 0 .9rem; margin: .1rem 0; }}
+.sl-folded[open] {{ padding-bottom: .7rem; }}
+.sl-folded summary {{ cursor: pointer; list-style: none; padding: .55rem 0; font-size: .95rem; line-height: 1.4;
+  color: {theme.ink}; }}
+.sl-folded summary::-webkit-details-marker {{ display: none; }}
+.sl-folded summary::before {{ content: ""; display: inline-block; width: .42em; height: .42em;
+  margin: 0 .9em .12em .1em; border: solid currentColor; border-width: 0 1.5px 1.5px 0; transform: rotate(-45deg); }}
+.sl-folded[open] summary::before {{ transform: rotate(45deg); }}
+.sl-folded summary:hover {{ color: {theme.accent}; }}
 table.sl-table {{ border-collapse: collapse; width: 100%; font-size: 1rem; font-variant-numeric: tabular-nums; }}
 table.sl-table th {{ text-align: right; font-weight: 600; color: {theme.muted}; font-size: .9rem; line-height: 1.2;
   vertical-align: bottom; padding: .3rem .55rem; border-bottom: 2px solid {theme.border}; }}

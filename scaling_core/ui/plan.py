@@ -17,7 +17,7 @@ from scaling_core.ui import lab_html
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input
 from scaling_core.ui.law_picker import law_line, warn_of
-from scaling_core.ui.page import answer, note, section
+from scaling_core.ui.page import answer, folded, note, section
 from scaling_core.ui.plan_checks import before_start, usual_mistakes
 from scaling_core.ui.plan_compare import comparison
 from scaling_core.ui.plan_copy import copied
@@ -56,8 +56,8 @@ THE_PLAN, FIRST_MODEL = "plan", "gpt3"
 STYLES = """<style>
 .sl-table th { word-break: keep-all; }
 .st-key-plan-fields .sl-error { width: 20rem; max-width: none; position: relative; z-index: 1; }
-.st-key-plan-sources-rules :is(td, th):nth-last-child(2) { white-space: normal; text-align: left; min-width: 13rem; }
-[class*="st-key-plan-sources"] :is(td, th):last-child { white-space: normal; text-align: left; min-width: 14rem; }
+.plan-sources-rules :is(td, th):nth-last-child(2) { white-space: normal; text-align: left; min-width: 13rem; }
+[class*="plan-sources"] :is(td, th):last-child { white-space: normal; text-align: left; min-width: 14rem; }
 </style>"""
 """What only this page needs: a mistake in a narrow field is said beyond its column, and long sources are wrapped."""
 
@@ -148,13 +148,13 @@ def _numbers(published: Preset | None, source: Preset | Law, plan: Budgeted, wis
         numbers=[(label, value) for label, value, _ in numbers],
     )
     note(how)
-    with st.expander(t("Where these numbers come from, and what utilizations were achieved")):
-        st.html(lab_html.plain(small_print(wish.machine, wish.device, wish.measured)))
-        try:
-            with st.container(key="plan-sources-achieved"):
-                st.html(lab_html.table(achieved_columns(), achieved_rows(utilisations()), small=True))
-        except ScalingError as error:
-            spoken(error)
+    inside = lab_html.plain(small_print(wish.machine, wish.device, wish.measured))
+    try:
+        inside += lab_html.table(achieved_columns(), achieved_rows(utilisations()), small=True)
+    except ScalingError as error:
+        spoken(error)
+    label = t("Where these numbers come from, and what utilizations were achieved")
+    folded(label, inside, "plan-sources-achieved")
 
 
 def takes(plan: Budgeted | None, wish: Asked) -> None:

@@ -20,7 +20,7 @@ from scaling_core.runs import place
 from scaling_core.runs.scoring import predictions_score
 from scaling_core.ui import lab_html
 from scaling_core.ui.check_list import check_list, check_styles
-from scaling_core.ui.page import note, said, section, tongue
+from scaling_core.ui.page import folded, note, said, section, tongue
 from scaling_core.ui.plan_trust import answers_of
 from scaling_core.ui.plan_words import NONE
 from scaling_core.viz.theme import Theme
@@ -40,14 +40,13 @@ def usual_mistakes(ready: Prepared, theme: Theme) -> None:
             "that compute, repeated text above new text, and parameters against the right count."
         )
     )
-    with st.expander(t("Where each of these costs comes from, and how solid it is")):
-        rows = [
-            [one.what, one.figure or NONE, one.solidity.told() if one.solidity else NONE, one.formula, one.source]
-            for one in found
-        ]
-        head = [t("mistake"), t("cost"), t("how solid"), t("formula"), t("source")]
-        with st.container(key="plan-sources-mistakes"):
-            st.html(lab_html.table(head, rows, small=True))
+    rows = [
+        [one.what, one.figure or NONE, one.solidity.told() if one.solidity else NONE, one.formula, one.source]
+        for one in found
+    ]
+    head = [t("mistake"), t("cost"), t("how solid"), t("formula"), t("source")]
+    label = t("Where each of these costs comes from, and how solid it is")
+    folded(label, lab_html.table(head, rows, small=True), "plan-sources-mistakes")
 
 
 def before_start(ready: Prepared) -> None:
@@ -57,11 +56,8 @@ def before_start(ready: Prepared) -> None:
     half = (len(checks) + 1) // 2
     for column, some in zip(st.columns(2, gap="large"), (checks[:half], checks[half:]), strict=True):
         column.html(check_list(some))
-    with (
-        st.expander(t("What makes each of these checks well, and where that is from")),
-        st.container(key="plan-sources-checks"),
-    ):
-        st.html(lab_html.table([t("check"), t("well where"), t("source")], grounds(), small=True))
+    table = lab_html.table([t("check"), t("well where"), t("source")], grounds(), small=True)
+    folded(t("What makes each of these checks well, and where that is from"), table, "plan-sources-checks")
 
 
 def surroundings(ready: Prepared) -> Surroundings:
@@ -122,8 +118,8 @@ ul.sl-costs li {{ margin: 0; padding: .42rem 0; border-bottom: 1px solid {theme.
   font-variant-numeric: tabular-nums; white-space: nowrap; }}
 .sl-costs p {{ margin: .1rem 0 0; font-size: 1rem; line-height: 1.35; color: {theme.muted}; text-wrap: pretty; }}
 .sl-costs .sl-unknown span {{ color: {theme.muted}; }}
-:is(.st-key-plan-sources-mistakes, .st-key-plan-sources-checks) table.sl-table :is(td, th) {{ white-space: normal;
+:is(.plan-sources-mistakes, .plan-sources-checks) table.sl-table :is(td, th) {{ white-space: normal;
   text-align: left; vertical-align: top; min-width: 0; }}
-:is(.st-key-plan-sources-mistakes, .st-key-plan-sources-checks) table.sl-table td:first-child {{ min-width: 8rem; }}
-.st-key-plan-sources-mistakes table.sl-table td:nth-child(2) {{ white-space: nowrap; }}
+:is(.plan-sources-mistakes, .plan-sources-checks) table.sl-table td:first-child {{ min-width: 8rem; }}
+.plan-sources-mistakes table.sl-table td:nth-child(2) {{ white-space: nowrap; }}
 """

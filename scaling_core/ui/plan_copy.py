@@ -17,7 +17,7 @@ from scaling_core.planning.recipe import CRITICAL_SOURCE, Recipe
 from scaling_core.ui import lab_html
 from scaling_core.ui.download import download
 from scaling_core.ui.inputs import choice_input, integer_input
-from scaling_core.ui.page import note, section
+from scaling_core.ui.page import folded, note, section
 from scaling_core.ui.plan_hardware import Asked, spoken
 from scaling_core.ui.plan_lab import lab_part
 from scaling_core.ui.words import ratio
@@ -138,32 +138,29 @@ def _rate(rate: float) -> str:
 
 def _rules(recipe: Recipe) -> None:
     """Which rule said what, and how far outside its runs the plan lies."""
-    with st.expander(t("The rules behind shape, batch and rate, and how far outside their runs this plan lies")):
-        rows = [
-            [
-                tdata(one.rule.name),
-                format_quantity(one.batch_tokens),
-                _rate(one.rate),
-                t("within") if one.outside <= 1.0 else t("{factor} ×", factor=ratio(one.outside)),
-                tdata(one.rule.formula),
-                tdata(one.rule.source),
-            ]
-            for one in recipe.suggestions
+    rows = [
+        [
+            tdata(one.rule.name),
+            format_quantity(one.batch_tokens),
+            _rate(one.rate),
+            t("within") if one.outside <= 1.0 else t("{factor} ×", factor=ratio(one.outside)),
+            tdata(one.rule.formula),
+            tdata(one.rule.source),
         ]
-        head = [t("rule"), t("batch, tokens"), t("rate"), t("outside by"), t("formula"), t("source")]
-        chosen = [one.rule is recipe.rule for one in recipe.suggestions]
-        with st.container(key="plan-sources-rules"):
-            st.html(lab_html.table(head, rows, marked=chosen, small=True))
-        st.html(
-            lab_html.plain(
-                [
-                    t("Batch and rate are those of {rule}, to whose runs the plan is nearest.", rule=recipe.rule.name),
-                    t("Layers and width: {source}.", source=SOURCE),
-                    t("Critical batch: {source}.", source=CRITICAL_SOURCE),
-                    t("Memory: {source}.", source=SOURCES),
-                ]
-            )
-        )
+        for one in recipe.suggestions
+    ]
+    head = [t("rule"), t("batch, tokens"), t("rate"), t("outside by"), t("formula"), t("source")]
+    table = lab_html.table(head, rows, marked=[one.rule is recipe.rule for one in recipe.suggestions], small=True)
+    below = lab_html.plain(
+        [
+            t("Batch and rate are those of {rule}, to whose runs the plan is nearest.", rule=recipe.rule.name),
+            t("Layers and width: {source}.", source=SOURCE),
+            t("Critical batch: {source}.", source=CRITICAL_SOURCE),
+            t("Memory: {source}.", source=SOURCES),
+        ]
+    )
+    label = t("The rules behind shape, batch and rate, and how far outside their runs this plan lies")
+    folded(label, table + below, "plan-sources-rules")
 
 
 def _memory(model: Architecture, recipe: Recipe, wish: Asked, precision: Precision) -> None:

@@ -31,7 +31,7 @@ from scaling_core.planning.transfer import (
 from scaling_core.ui import lab_html
 from scaling_core.ui.charts import show
 from scaling_core.ui.inputs import choice_input, number_input, quantity_input
-from scaling_core.ui.page import note, section
+from scaling_core.ui.page import folded, note, section
 from scaling_core.ui.plan_hardware import spoken
 from scaling_core.ui.plan_stages import in_stages
 from scaling_core.ui.plan_words import Figures, flops
@@ -103,8 +103,7 @@ def continuing(source: Preset | Law, theme: Theme) -> None:
         numbers=[(label, value) for label, value, _ in numbers],
     )
     note(how)
-    with st.expander(t("What transfer was measured on, and what the talk's rule leaves out")):
-        st.html(lab_html.plain(_sources()))
+    folded(t("What transfer was measured on, and what the talk's rule leaves out"), lab_html.plain(_sources()))
 
 
 def _kinds() -> dict[str, str]:
@@ -241,8 +240,7 @@ def experts(plan: Budgeted) -> None:
             ),
         )
     )
-    with st.expander(t("Where the law of experts comes from")):
-        st.html(lab_html.plain(_law_of_experts()))
+    folded(t("Where the law of experts comes from"), lab_html.plain(_law_of_experts()))
 
 
 def experts_told(one: Mixture, dense: Mixture) -> str:

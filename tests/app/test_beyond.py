@@ -11,7 +11,7 @@ from scaling_core.catalog import preset
 from scaling_core.laws import MuennighoffLaw
 from scaling_core.optimum import compute_wall, data_limited, inference_optimal, smaller_model
 from scaling_core.units import format_loss, format_quantity
-from tests.page_helpers import blocks, components, field_errors, knob, law_choice, words
+from tests.page_helpers import blocks, components, field_errors, knob, law_choice, live_kinds, still_charts, words
 
 FIELDS = {"C": "compute", "served": "served tokens", "times": "Times the training", "unique": "unique tokens"}
 
@@ -57,8 +57,8 @@ def test_it_opens_with_three_questions_answered(page: AppTest) -> None:
     assert "How far do 100B unique tokens go?" in text
     assert "Muennighoff 2023" in text
     assert "This is an extrapolation. 4.64T tokens lie 9.28 times above the runs behind this law" in text
-    assert [data["kind"] for data in components(page) if "spec" in data] == ["lifetime", "overtraining"]
-    assert len(page.get("vega_lite_chart")) == 1
+    assert live_kinds(page) == ["lifetime", "overtraining"]
+    assert len(still_charts(page)) == 1
 
 
 @pytest.mark.parametrize("id", ["besiroglu2024", "kaplan2020-joint", "gadre2024-c4", "talk-slides", "study-notes"])

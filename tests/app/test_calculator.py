@@ -27,7 +27,7 @@ from scaling_core.ui.pins import as_ghost
 from scaling_core.units import format_loss, format_quantity, parse_quantity
 from scaling_core.viz.axes import scientific
 from scaling_core.viz.uncertainty import best_band
-from tests.page_helpers import components, field_errors, knob, law_choice, words
+from tests.page_helpers import components, field_errors, knob, law_choice, live_kinds, still_charts, words
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_it_opens_on_the_question_of_the_talk_answered(page: AppTest) -> None:
     assert format_quantity(verdict.optimum.N) in text
     assert format_loss(verdict.loss) in text
     assert "Chinchilla" in text
-    assert [data["kind"] for data in components(page) if "spec" in data] == ["isoflop", "terms", "slice", "slice"]
+    assert live_kinds(page) == ["isoflop", "terms", "slice", "slice"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_lies_outside_the_range_is_called_an_extrapolation(page: AppTest) -
 @pytest.mark.parametrize("key", ["N", "D", "C"])
 @pytest.mark.parametrize("text", ["nan", "-1", "abc", "1e400", "0", "inf", "", "70B; drop", "<b>7</b>"])
 def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest, key: str, text: str) -> None:
-    before = len(page.get("vega_lite_chart"))
+    before = len(still_charts(page))
     knob(page, key).set("2e12" if key != "C" else "2e22")
     good = words(page)
     knob(page, key).set(text)
@@ -98,7 +98,7 @@ def test_bad_numbers_get_one_sentence_and_keep_the_last_good_value(page: AppTest
     assert not page.error
     assert len(field_errors(page)) == 1
     assert {"N": "parameters", "D": "tokens", "C": "compute"}[key] in field_errors(page)[0]
-    assert len(page.get("vega_lite_chart")) == before
+    assert len(still_charts(page)) == before
     figures = re.findall(r"\d+\.\d{3}", good)
     assert figures
     assert all(number in words(page) for number in figures)
@@ -201,7 +201,7 @@ def test_an_impossible_loss_is_said_to_be_impossible_and_the_page_stays(page: Ap
     assert not page.error
     assert len(field_errors(page)) == 1
     assert ("impossible" in field_errors(page)[0]) == (float(text) <= preset("hoffmann2022").joint.floor)
-    assert [data["kind"] for data in components(page) if "spec" in data] == ["isoflop", "terms", "slice", "slice"]
+    assert live_kinds(page) == ["isoflop", "terms", "slice", "slice"]
 
 
 def test_a_saved_law_shows_how_far_its_optimum_could_lie_elsewhere(project: Path, lab_home: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_law_with_refits_shows_band_cloud_and_spread(page: AppTest) -> None:
     law_choice(page).set_value("besiroglu2024").run()
     assert not page.exception
     kinds = ["isoflop", "cloud", "optimum", "terms", "slice", "slice"]
-    assert [data["kind"] for data in components(page) if "spec" in data] == kinds
+    assert live_kinds(page) == kinds
     assert "95% interval from 500 refits of Besiroglu: the best model for 3.15 × 10²³ FLOP" in words(page)
     assert len(drawn(page, "isoflop")["args"]["band"]) > 50
     assert len(drawn(page, "cloud")["args"]["cloud"]) == 500

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.app.exports import KINDS, buttons, offered, open_menus
-from tests.page_helpers import field_errors, law_choice, words
+from tests.page_helpers import field_errors, law_choice, still_charts, words
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_it_says_that_the_data_are_simulated(page: AppTest) -> None:
 
 
 def test_four_panels_and_the_isoflop_figure(page: AppTest) -> None:
-    assert len(page.get("vega_lite_chart")) == 5
+    assert len(still_charts(page)) == 5
 
 
 def test_all_that_it_shows_can_be_downloaded(page: AppTest) -> None:

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]  # it says nothing of its types
 import pytest
 import streamlit as st
 from PIL import Image
@@ -29,7 +28,7 @@ from scaling_core.viz.deck import Slide, pptx
 from scaling_core.viz.export import GROWN, STYLING, WIDTH
 from scaling_core.viz.theme import light
 from tests.app.exports import KINDS, buttons, kept_files, offered, open_menus
-from tests.page_helpers import knob, words
+from tests.page_helpers import knob, sent_rows, words
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -135,11 +134,9 @@ def shown(app: AppTest) -> tuple[dict[str, tuple[dict[str, Any], dict[str, pd.Da
     last: tuple[dict[str, Any], dict[str, pd.DataFrame]] = ({}, {})
     for node in app._tree:
         proto: Any = getattr(node, "proto", None)
-        if node.type == "vega_lite_chart":
-            frames = {one.name: pa.ipc.open_stream(one.data.data).read_pandas() for one in proto.datasets}
-            last = (json.loads(proto.spec), frames)
-        elif node.type == "bidi_component" and "spec" in (data := json.loads(proto.json or "{}")):
-            last = (json.loads(data["spec"]), {})
+        if node.type == "bidi_component" and "spec" in (data := json.loads(proto.json or "{}")):
+            frames = {name: pd.DataFrame(columns) for name, columns in sent_rows(data).items()}
+            last = (json.loads(data["spec"]), frames)
         elif node.type == "popover" and (key := str(proto.popover.id).partition("-export~")[2]):
             found[key] = ({}, {}) if key in WITHOUT else last
             live |= {key} if found[key][0] and not found[key][1] else set()

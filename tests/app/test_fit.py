@@ -24,7 +24,7 @@ from scaling_core.ui.fit_words import law_text, number
 from scaling_core.viz.fit_runs import Shown
 from scaling_core.viz.theme import Theme, dark, enlarged, light
 from tests.lab_helpers import finish_runs, register, small_plan
-from tests.page_helpers import blocks, field_errors, words
+from tests.page_helpers import blocks, field_errors, still_charts, words
 
 LAW = ChinchillaLaw(E=1.8, A=482.0, B=2085.0, alpha=0.348, beta=0.366)
 
@@ -94,7 +94,7 @@ def test_it_begins_with_an_example_that_is_said_to_be_simulated(page: AppTest) -
     text = words(page)
     assert text.index("These runs are simulated: no model was trained.") < text.index("The constants")
     assert "simulated from Hoffmann 2022, full precision, with 0.5% noise, 7 sizes by 7 horizons" in text
-    assert len(page.get("vega_lite_chart")) == 4
+    assert len(still_charts(page)) == 4
     assert PLANTED.noise == 0.005
 
 
@@ -279,14 +279,14 @@ def test_repeated_data_are_offered_with_unique_tokens(page: AppTest) -> None:
     paste(page, "\n".join(["N,D,U,loss", *rows]))
     set_choice(page, "fit.form", "muennighoff")
     assert "R_D* =" in words(page)
-    assert len(page.get("vega_lite_chart")) >= 3
+    assert len(still_charts(page)) >= 3
 
 
 def test_runs_that_carry_no_law_say_why_and_are_still_shown(page: AppTest) -> None:
     paste(page, "N,D,loss\n1e8,1e9,3\n2e8,1e9,2.9\n4e8,1e9,2.8\n")
     assert sentence(page) == "None that these runs can carry."
     assert "at least 6 are needed" in words(page)
-    assert len(page.get("vega_lite_chart")) == 1
+    assert len(still_charts(page)) == 1
 
 
 def test_isoflop_profiles_stand_beside_parabolas_with_refused_budgets_and_their_reasons(page: AppTest) -> None:
@@ -305,7 +305,7 @@ def test_isoflop_profiles_stand_beside_parabolas_with_refused_budgets_and_their_
 def test_the_envelope_of_the_example(page: AppTest) -> None:
     set_choice(page, "fit.approach", "envelope")
     assert "from the envelope of 7 simulated runs." in sentence(page)
-    assert len(page.get("vega_lite_chart")) == 2
+    assert len(still_charts(page)) == 2
 
 
 def test_the_ladders_of_the_lab_are_offered_by_name(page: AppTest, lab_home: Path) -> None:

@@ -27,6 +27,7 @@ from scaling_core.ui import lab_plan
 from scaling_core.viz.lab_frames import rung_label
 from tests.app.exports import kept_files
 from tests.lab_helpers import LAW, calibration, finish_runs, prediction, register, small_plan
+from tests.page_helpers import still_charts
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "lab.py"
 
@@ -97,7 +98,7 @@ def labels(app: AppTest) -> list[str]:
 
 
 def specs(app: AppTest) -> list[str]:
-    return [chart.proto.spec for chart in app.get("vega_lite_chart")]
+    return [chart["spec"] for chart in still_charts(app)]
 
 
 def curves(home: Path, plan: Plan, count: int = 30) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from scaling_core.runs.recording import EXAMPLE, read_recording
 from scaling_core.runs.store import Store
 from scaling_core.ui import lab_data, lab_player
 from tests.lab_helpers import finish_runs, register, small_plan
-from tests.page_helpers import words
+from tests.page_helpers import sent_rows, still_charts, words
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "lab.py"
 
@@ -56,11 +55,8 @@ def measured(app: AppTest) -> int:
 
 
 def frame(app: AppTest, name: str) -> list[object]:
-    pa = importlib.import_module("pyarrow")
-    law = app.get("vega_lite_chart")[-1].proto
-    (data,) = [one.data.data for one in law.datasets if one.name == name]
-    rows: list[object] = pa.ipc.open_stream(data).read_all().to_pylist()
-    return rows
+    table = sent_rows(still_charts(app)[-1])[name]
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def test_it_begins_with_nothing_measured_and_says_what_it_is(clock: SimpleNamespace) -> None:

@@ -15,7 +15,7 @@ from scaling_core.language import speaking
 from scaling_core.talk import claims, counts, select
 from scaling_core.ui.talk import HIGHLIGHTS, claims_csv, formula, topics
 from tests.app.exports import KINDS, offered, open_menus
-from tests.page_helpers import blocks, words
+from tests.page_helpers import blocks, still_charts, words
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_nothing_left_is_said_in_a_sentence(page: AppTest) -> None:
 
 
 def test_the_chart_and_the_files_are_there(page: AppTest) -> None:
-    assert len(page.get("vega_lite_chart")) == 1
+    assert len(still_charts(page)) == 1
     assert [button.proto.label for button in page.get("download_button")] == ["talk_check.csv"]
     assert offered(page) == ["ratios"]
     open_menus(page, "ratios")

@@ -59,7 +59,7 @@ class AppServer:
     """A Streamlit server of this app with a lab of its own; `kill` and `start` may follow one another.
 
     home: its SCALING_LAB_HOME. port: the same before and after a restart, so that a page's address stays good.
-    script: what Streamlit runs.
+    script: what Streamlit runs. command: what Python is given to be Streamlit.
     """
 
     home: Path
@@ -67,6 +67,7 @@ class AppServer:
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     script: str = "streamlit_app.py"
+    command: tuple[str, ...] = ("-m", "streamlit")
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -86,7 +87,7 @@ class AppServer:
         options = ("--server.port", str(self.port), "--server.headless", "true")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", self.script, *options],
+                [sys.executable, *self.command, "run", self.script, *options],
                 cwd=ROOT,
                 env={**os.environ, "SCALING_LAB_HOME": str(self.home), **self.environment},
                 stdin=subprocess.DEVNULL,
