@@ -64,6 +64,7 @@ def panel(channel: str, knobs: Sequence[Knob], *, key: str) -> None:
     data = {
         "channel": channel,
         "knobs": [asdict(knob) for knob in knobs],
+        "heard": st.session_state.get(f"{key}~turn"),
         "hint": t("Arrow keys move it finely, with Shift coarsely; a double click brings back the published value."),
     }
     mount = component("panel", "<div class='panel'></div>\n", *_COMMON, "panel")

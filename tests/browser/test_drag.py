@@ -129,6 +129,21 @@ def test_keys_move_it_finely_and_coarsely_and_a_double_click_brings_it_back(
     witness.check()
 
 
+def test_keys_faster_than_python_lose_no_step(calculator: Watched, witness: Witness) -> None:
+    page = calculator.page
+    slider(page, "alpha").focus()
+    begin = int(slider(page, "alpha").input_value())
+    for k in range(24):
+        page.keyboard.press("Shift+ArrowRight" if k % 3 == 2 else "ArrowRight")
+        page.wait_for_timeout(20 + 17 * (k % 7))
+    expect(slider(page, "alpha")).to_have_value(str(begin + 16 + 80))
+    page.wait_for_timeout(600)
+    at_rest(page)
+    expect(slider(page, "alpha")).to_have_value(str(begin + 16 + 80))
+    says(page, expected(alpha=float(exact(page, "alpha").input_value())))
+    witness.check()
+
+
 def test_pinned_curves_stay_behind_and_say_what_changed(calculator: Watched, witness: Witness) -> None:
     page = calculator.page
     page.get_by_role("button", name="Pin this curve").click()

@@ -82,6 +82,7 @@ def test_the_refits_stay_and_ones_own_constants_move_among_them(
 ) -> None:
     opened(app_server, page, "/?law=besiroglu2024", "cloud")
     page.wait_for_function(f"(name) => ({VIEW})(name) !== null", arg="bars")
+    page.locator(".st-key-cloud").scroll_into_view_if_needed()
     before = {name: rows(page, name) for name in ("cloud", "bars", "band")}
     assert (len(before["cloud"]), len(rows(page, "points"))) == (500, 1)
     law = held(page, "alpha")
@@ -93,4 +94,19 @@ def test_the_refits_stay_and_ones_own_constants_move_among_them(
     page.mouse.up()
     expect(page.get_by_role("button", name="Back to")).to_be_visible()
     at_rest(page)
+    witness.check()
+
+
+def test_pictures_outside_of_the_window_wait_until_they_are_seen(
+    app_server: AppServer, page: Page, witness: Witness
+) -> None:
+    opened(app_server, page, "/?law=besiroglu2024", "floor")
+    floor, ridge = rows(page, "floor")[0]["loss"], rows(page, "ridge")
+    law = held(page, "E")
+    assert rows(page, "ridge") != ridge, "what the window shows follows the hand"
+    assert rows(page, "floor")[0]["loss"] == floor, "the slices are below the window"
+    page.locator(".st-key-slice-N").evaluate("(one) => one.scrollIntoView()")
+    page.wait_for_function(f"(old) => ({VIEW})('floor')[0].loss !== old", arg=floor)
+    assert rows(page, "floor")[0]["loss"] == pytest.approx(law.E, rel=1e-12)
+    page.mouse.up()
     witness.check()

@@ -65,7 +65,7 @@ def test_the_whole_story_by_its_keys(app_server: AppServer, page: Page, witness:
         expect(headline(page)).not_to_be_empty()
         no_traceback(page)
         if scene.focus and scene.page == "beyond":
-            expect(page.locator(".st-key-plot-area-wall")).to_be_in_viewport(ratio=0.9)
+            expect(page.locator(".st-key-wall")).to_be_in_viewport(ratio=0.9)
         elif scene.focus:
             expect(page.get_by_test_id("stMain").locator(".sl-section").nth(scene.focus - 1)).to_be_in_viewport()
         if scene.id == "inference":
@@ -132,7 +132,7 @@ BOXES = """() => {
     const find = (root, what) => root.querySelector(what) ?? [...root.querySelectorAll('*')]
         .map((one) => one.shadowRoot && find(one.shadowRoot, what)).find((one) => one) ?? null;
     const main = document.querySelector('[data-testid=stMain]');
-    const picture = find(main, '.chart.grows') ?? document.querySelector('[class*="st-key-plot-area-"]');
+    const picture = find(main, '.chart.grows');
     return [document.querySelector('.sl-scene-said'), find(main, 'h1'), picture].map((one) => {
         const { x, y, width, height } = one.getBoundingClientRect();
         return [x, y, width, height].map(Math.round);

@@ -5,13 +5,18 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".panel");
   const here = (parentElement.live ??= { knobs: new Map(), made: "" });
   here.data = data;
-  here.send = (name, value) => setStateValue("moved", { name, value, turn: Date.now() + Math.random() });
+  here.send = (name, value) => {
+    here.turn = Date.now() + Math.random();
+    setStateValue("moved", { name, value, turn: here.turn });
+  };
   const shape = JSON.stringify(data.knobs.map(({ value, wrong, written, ...fixed }) => fixed));
   if (here.made !== shape) {
     here.made = shape;
     here.knobs.clear();
     root.replaceChildren(...data.knobs.map((knob) => row(here, knob)));
   }
+  // What Python says of an earlier value, while a later one is on its way to it, moves nothing.
+  if (here.turn !== undefined && here.turn !== data.heard) return () => {};
   const to = channel(data.channel);
   for (const knob of data.knobs) {
     const parts = here.knobs.get(knob.name);

@@ -11,7 +11,8 @@ function draw() {
   if (made.live) {
     window.scalingLab = { channels: {}, vega: vegaEmbed };
     const knobs = made.live.panel.knobs;
-    const hear = (_, { name, value }) => {
+    const hear = (_, { name, value, turn }) => {
+      made.live.panel.heard = turn;
       const knob = knobs.find((one) => one.name === name);
       const number = typeof value === "number" ? value : readNumber(value);
       const good = number >= knob.least && number <= knob.most;
