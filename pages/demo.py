@@ -14,7 +14,7 @@ from scaling_core.ui.inputs import integer_input, number_input, quantity_input
 from scaling_core.ui.law_picker import law_line, law_picker, warn_of
 from scaling_core.ui.page import answer, note, page, section
 from scaling_core.ui.words import opening_of_demo, recovery_table, runs_csv
-from scaling_core.viz.demo import PANELS, chinchilla_optimal, four_panels, panel
+from scaling_core.viz.demo import PANELS, all_panels, chinchilla_optimal, four_panels
 from scaling_core.viz.theme import Theme
 
 
@@ -57,11 +57,13 @@ def controls() -> tuple[DemoSpec, Preset | None]:
 
 def panels(result: DemoResult, theme: Theme) -> None:
     """The four panels, two by two."""
-    for row in (PANELS[:2], PANELS[2:]):
-        for column, (variable, log, title) in zip(st.columns(2, gap="medium"), row, strict=True):
+    figures = all_panels(result, theme)
+    both = list(zip(figures, PANELS, strict=True))
+    for row in (both[:2], both[2:]):
+        for column, (figure, (variable, log, title)) in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
                 st.markdown(f"**{title()}**")
-                show(panel(result, variable, theme, log_loss=log), f"panel.{variable}.{log}", alt=title(), half=True)
+                show(figure, f"panel.{variable}.{log}", alt=title(), half=True)
     note(
         t(
             "Circles are the simulated runs at the largest value of the other variable; diamonds stand where known "
@@ -70,7 +72,7 @@ def panels(result: DemoResult, theme: Theme) -> None:
         )
     )
     offer(
-        four_panels(result, theme),
+        four_panels(figures),
         "scaling_laws_with_theory",
         "panels",
         label=t("Export all four"),

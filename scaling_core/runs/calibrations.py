@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -143,12 +144,18 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def _key(device: str) -> str:
+@cache
+def _torch() -> str:
+    """The version of torch, or "none"; looking it up takes milliseconds."""
     try:
-        torch = metadata.version("torch")
+        return metadata.version("torch")
     except metadata.PackageNotFoundError:
-        torch = "none"
-    return f"{device} torch-{torch} {platform.system()}-{platform.machine()} {platform.node()} {os.cpu_count()} cores"
+        return "none"
+
+
+def _key(device: str) -> str:
+    machine = f"{platform.system()}-{platform.machine()} {platform.node()}"
+    return f"{device} torch-{_torch()} {machine} {os.cpu_count()} cores"
 
 
 def _read(home: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
-from scaling_core.language import current, retold, t
+from scaling_core.language import current, retold, speaking, t
 from scaling_core.ui.presenter import presenting, stage_size
 from scaling_core.viz.theme import Theme, enlarged, theme_of
 
@@ -41,7 +41,8 @@ def page(name: str) -> Iterator[Theme]:
     theme = viewer_theme()
     st.html(_css(theme))
     try:
-        yield theme
+        with speaking(current()):
+            yield theme
     except ScalingError as error:
         st.error(escape_markdown(str(error)))
     except Exception:

@@ -162,9 +162,14 @@ PANELS: tuple[tuple[str, bool, Callable[[], str]], ...] = (
 """The four panels in reading order: variable, whether the loss is logarithmic, and what tells the title."""
 
 
-def four_panels(result: DemoResult, theme: Theme) -> Figure:
+def all_panels(result: DemoResult, theme: Theme) -> list[Figure]:
+    """The four panels in reading order."""
+    return [panel(result, variable, theme, log_loss=log) for variable, log, _ in PANELS]
+
+
+def four_panels(panels: Sequence[Figure]) -> Figure:
     """All four panels as one picture, two by two, for a file."""
-    figures = [(panel(result, variable, theme, log_loss=log), title()) for variable, log, title in PANELS]
+    figures = [(figure, title()) for figure, (_, _, title) in zip(panels, PANELS, strict=True)]
     title = {
         "text": t("What simulated runs say of the law they were drawn from"),
         "subtitle": t("Simulated data: no model was trained. Circles: runs. Published curves are for other data."),
@@ -304,8 +309,12 @@ def _optimal_template(theme: Theme) -> AltairChart:
 def figure_files(result: DemoResult, theme: Theme) -> dict[str, bytes]:
     """Both figures as PNG (two pixels to a point) and SVG, as large as a slide, by file name."""
     files: dict[str, bytes] = {}
-    for name, draw in (("scaling_laws_with_theory", four_panels), ("chinchilla_optimal_scaling", chinchilla_optimal)):
-        svg = to_svg(sized(draw(result, theme), WIDTH, HEIGHT))
+    figures = {
+        "scaling_laws_with_theory": four_panels(all_panels(result, theme)),
+        "chinchilla_optimal_scaling": chinchilla_optimal(result, theme),
+    }
+    for name, figure in figures.items():
+        svg = to_svg(sized(figure, WIDTH, HEIGHT))
         files[f"{name}.png"] = svg_to_png(svg, scale=2.0)
         files[f"{name}.svg"] = svg.encode()
     return files

@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from scaling_core.viz.axes import Domain
@@ -99,6 +100,25 @@ def place(
     the best places; of several equal places the first candidate wins. A plot wider than `width` only spreads the
     points further, so that what does not collide here does not collide there.
     """
+    return list(
+        _placed(
+            tuple(points), tuple(texts), width, height, size, radius, tuple(obstacles), tuple(segments)
+        )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=128)
+def _placed(
+    points: tuple[tuple[float, float], ...],
+    texts: tuple[str, ...],
+    width: float,
+    height: float,
+    size: float,
+    radius: float,
+    obstacles: tuple[Box, ...],
+    segments: tuple[tuple[float, float, float, float], ...],
+) -> tuple[Placed, ...]:
+    """The same, kept: a page that is left and come back to asks for the same places again."""
     dots: list[Box] = [(x - radius, y - radius, x + radius, y + radius) for x, y in points]
     taken: list[Box] = list(obstacles)
     result = []
@@ -129,7 +149,7 @@ def place(
         assert best is not None
         taken.append(best[2])
         result.append(best[1])
-    return result
+    return tuple(result)
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:

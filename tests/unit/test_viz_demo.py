@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scaling_core.demo import DemoResult, DemoSpec, run_demo
-from scaling_core.viz.demo import PANELS, chinchilla_optimal, four_panels, panel
+from scaling_core.viz.demo import PANELS, all_panels, chinchilla_optimal, four_panels, panel
 from scaling_core.viz.export import to_png, to_svg
 from scaling_core.viz.theme import dark, light
 
@@ -48,11 +48,10 @@ def test_the_loss_axis_of_a_panel_holds_every_run(result: DemoResult) -> None:
 
 
 def test_four_panels_make_one_picture_with_their_titles(result: DemoResult) -> None:
-    svg = to_svg(four_panels(result, light()))
-    assert {title() for _, _, title in PANELS} <= texts(svg)
-    assert len(four_panels(result, light()).data) == sum(
-        len(panel(result, v, light(), log_loss=log).data) for v, log, _ in PANELS
-    )
+    panels = all_panels(result, light())
+    together = four_panels(panels)
+    assert {title() for _, _, title in PANELS} <= texts(to_svg(together))
+    assert len(together.data) == sum(len(one.data) for one in panels)
 
 
 def test_chinchilla_optimal_has_budgets_rule_and_models(result: DemoResult) -> None:
