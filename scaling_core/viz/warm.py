@@ -12,23 +12,6 @@ from typing import Any, Literal
 
 from scaling_core.catalog import models
 from scaling_core.language import LANGUAGES, speaking
-from scaling_core.viz import (
-    beyond,
-    demo,
-    fit,
-    fit_detail,
-    fit_path,
-    isoflop,
-    laws,
-    plan,
-    plan_more,
-    surface,
-    talk,
-    uncertainty,
-    verdicts,
-    wall,
-)
-from scaling_core.viz import models as plane
 from scaling_core.viz.export import to_svg
 from scaling_core.viz.figure import Spec
 from scaling_core.viz.late import alt
@@ -67,10 +50,27 @@ def _end(thread: threading.Thread) -> None:
     thread.join(timeout=10.0)
 
 
-def _everything() -> None:
-    """One template after the other, with pauses in which the page comes first."""
-    global _state
-    templates: list[tuple[Callable[..., Spec], tuple[Any, ...]]] = [
+def _templates() -> list[tuple[Callable[..., Spec], tuple[Any, ...]]]:
+    """What is made, and its options; the modules of other pages are loaded here, so that the first need not wait."""
+    from scaling_core.viz import (
+        beyond,
+        demo,
+        fit,
+        fit_detail,
+        fit_path,
+        isoflop,
+        laws,
+        plan,
+        plan_more,
+        surface,
+        talk,
+        uncertainty,
+        verdicts,
+        wall,
+    )
+    from scaling_core.viz import models as plane
+
+    return [
         (isoflop._isoflop_template, ()),
         (uncertainty._optimum_template, ()),
         (laws._terms_template, (2,)),
@@ -92,7 +92,13 @@ def _everything() -> None:
         (fit_detail._joint_template, ("α", "β")),
         (fit_path._path_template, ("N",)),
     ]
+
+
+def _everything() -> None:
+    """One template after the other, with pauses in which the page comes first."""
+    global _state
     try:
+        templates = _templates()
         for language, theme in itertools.product(LANGUAGES, (light(), dark())):
             for make, options in templates:
                 with speaking(language):
