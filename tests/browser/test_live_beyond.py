@@ -115,3 +115,61 @@ def test_the_page_follows_the_hand(app_server: AppServer, page: Page, witness: W
     expect(page.locator(".words .value").last).to_have_text(format_quantity(float(demand)))
     assert len(page.locator(".words .value").all_inner_texts()) == len(before) == 7
     witness.check()
+
+
+DRAWN = """(name) => {
+    const find = (node) => node.live?.view ?? [...node.children, ...(node.shadowRoot ? [node.shadowRoot] : [])]
+        .map(find).find(Boolean);
+    for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
+        const view = find(host);
+        try { return view.data(name).map((row) => ({ ...row })); } catch { continue; }
+    }
+    return [];
+}"""
+"""The rows of a data set of the first chart that has it."""
+
+
+def test_curves_stay_while_a_constant_is_dragged_and_hang_on_the_budget_of_this_page(
+    app_server: AppServer, page: Page, witness: Witness
+) -> None:
+    """The budget is a field here and no slider, so that no panel speaks of it; on the calculator one does."""
+    page.goto(f"{app_server.url}/?law=hoffmann2022")
+    budget = page.locator(".knob[data-name=C] input.exact")
+    budget.fill("1e21")
+    budget.press("Enter")
+    expect(page.locator(".words .figures").first.locator(".value").first).to_have_text("2.22B")
+    settled(page)
+    view = "() => [...document.querySelectorAll('.st-key-isoflop *')].map((one) => one.shadowRoot).find(Boolean)"
+    page.evaluate(f"() => {{ const root = ({view})(); window.first = root.querySelector('canvas'); }}")
+    budget.fill("2e21")
+    budget.press("Enter")
+    settled(page)
+    assert page.evaluate(f"() => ({view})().querySelector('canvas') === window.first"), "it was drawn from the start"
+    page.locator("[data-testid=stTopNavLink]").filter(has_text="Beyond").click()
+    field = page.get_by_role("textbox", name="Compute C, in FLOP")
+    expect(field).to_have_value("2e21")
+    field.fill("3.15e23")
+    field.press("Enter")
+    settled(page)
+    law = moved()
+    best = inference_optimal(law, C=C, D_inference=SERVED)
+    expect(page.locator(".words h1").first).to_contain_text(format_quantity(best.N))
+    assert "C" not in page.evaluate("() => window.scalingLab.channels.law.values")
+    slider = page.locator(".knob[data-name=alpha] input.slide")
+    box = slider.bounding_box()
+    assert box is not None
+    share = slider.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")
+    x, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for k in range(6):
+        page.mouse.move(x + k, y)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    alpha = float(page.locator(".knob[data-name=alpha] input.exact").input_value())
+    assert alpha != law.constants["alpha"]
+    served = [row for row in page.evaluate(DRAWN, "minima") if row["N"]]
+    wanted = inference_optimal(moved(alpha=alpha), C=C, D_inference=SERVED)
+    assert any(row["N"] == pytest.approx(wanted.N, rel=1e-9) for row in served)
+    assert len(page.evaluate(DRAWN, "curves")) > 50
+    page.mouse.up()
+    witness.check()

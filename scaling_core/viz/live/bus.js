@@ -14,6 +14,14 @@ function say(name, values, moving) {
   for (const listen of here.listeners) listen(here.values, moving);
 }
 
+// What a panel that goes spoke for is no longer dragged, nor known: what Python says of it counts.
+function leave(name, names) {
+  const here = channel(name);
+  if (names.includes(here.moving)) here.moving = null;
+  here.values = Object.fromEntries(Object.entries(here.values).filter(([one]) => !names.includes(one)));
+  for (const listen of here.listeners) listen(here.values, Boolean(here.moving));
+}
+
 // Vega, fetched once for the whole window; where that failed, the next chart asks again.
 function vega(url) {
   const here = lab(), from = new URL(url, document.baseURI);

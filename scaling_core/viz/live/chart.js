@@ -9,7 +9,7 @@ export default function ({ data, parentElement }) {
   box.setAttribute("aria-label", data.alt);
   here.data = data;
   if (data.law) {
-    here.listen ??= (values) => due(here, box, values);
+    here.listen ??= (values) => due(here, box, { ...here.data.values, ...values });
     const to = channel(data.channel);
     to.listeners.add(here.listen);
     here.values = to.moving ? { ...data.values, ...to.values } : data.values;

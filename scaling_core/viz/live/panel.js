@@ -16,7 +16,8 @@ export default function ({ data, parentElement, setStateValue }) {
     root.replaceChildren(...data.knobs.map((knob) => row(here, knob)));
   }
   // What Python says of an earlier value, while a later one is on its way to it, moves nothing.
-  if (here.turn !== undefined && here.turn !== data.heard) return () => {};
+  const gone = () => leave(data.channel, data.knobs.map((knob) => knob.name));
+  if (here.turn !== undefined && here.turn !== data.heard) return gone;
   const to = channel(data.channel);
   for (const knob of data.knobs) {
     const parts = here.knobs.get(knob.name);
@@ -25,7 +26,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   const still = Object.fromEntries(data.knobs.filter((k) => k.name !== to.moving).map((k) => [k.name, k.value]));
   say(data.channel, still, Boolean(to.moving));
-  return () => {};
+  return gone;
 }
 
 function row(here, knob) {

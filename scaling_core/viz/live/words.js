@@ -18,7 +18,7 @@ export default function ({ data, parentElement }) {
 // At rest, and for the values that Python answered for, what Python said stands there.
 function now({ data, next }) {
   const answered = Object.entries(data.values).every(([name, value]) => (next[name] ?? value) === value);
-  return answered && !channel(data.channel).moving ? data.said : computed(data, next);
+  return answered && !channel(data.channel).moving ? data.said : computed(data, { ...data.values, ...next });
 }
 
 // What Python would say of these values: {question, headline, detail, line}, or {numbers, ghosts}.
