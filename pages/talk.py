@@ -23,6 +23,7 @@ with page("talk") as theme:
     show(
         ratio_chart(claims(), theme),
         "ratios",
+        rigid=True,
         alt=t(
             "The ratio of each printed number to the computed one; the right ones at 1, the wrong ones sorted around."
         ),

@@ -15,20 +15,21 @@ from scaling_core.viz.figure import Figure
 from scaling_core.viz.live import still_data
 
 TALL = 300
-"""Pixels from which on a picture without `grows` takes the height of the presenter view too."""
+"""Pixels from which on a picture that neither grows nor is `rigid` takes the height of the presenter view too."""
 
 
-def draw(figure: Figure, data: Mapping[str, Any], *parts: str, key: str, grows: bool) -> None:
+def draw(figure: Figure, data: Mapping[str, Any], *parts: str, key: str, grows: bool, rigid: bool = False) -> None:
     """Mount the component that draws a figure, in its own height or, where it grows, in what the window has.
 
-    data: what the browser is sent, see `viz.live`. parts: files of `viz/live` that it needs beside its own.
+    data: what the browser is sent, see `viz.live`. parts: files of `viz/live` that it needs beside its own. rigid: see
+    `show`.
     """
     tall, data = int(figure.height()), {**data, "vega": vega_address()}
     if not presenting():
         chart_component(tall, *parts, grows=grows)(key=key, data=data)
         return
     with st.container(key=f"picture-{key}"):
-        chart_component(tall, *parts, grows=grows or tall >= TALL)(key=key, data=data)
+        chart_component(tall, *parts, grows=grows or (tall >= TALL and not rigid))(key=key, data=data)
 
 
 def show(
@@ -38,6 +39,7 @@ def show(
     alt: str,
     grows: bool = False,
     half: bool = False,
+    rigid: bool = False,
     name: str = "",
     title: str = "",
     notes: str = "",
@@ -46,11 +48,12 @@ def show(
     """Draw a figure over the full width, and offer to export it.
 
     alt: what it shows in words, for readers who do not see it, and below the title of its slide. grows: it takes its
-    own height on a small window, and near half of a tall one. half: it stands beside another. name: of its files, the
-    key where there is none. title, notes, numbers: of its slide.
+    own height on a small window, and near half of a tall one. half: it stands beside another. rigid: it keeps its
+    height on a stage too, since every line of it needs its room. name: of its files, the key where there is none.
+    title, notes, numbers: of its slide.
     """
     alt = retold(alt)
-    draw(figure, {**still_data(figure), "alt": alt}, "bus", key=key, grows=grows)
+    draw(figure, {**still_data(figure), "alt": alt}, "bus", key=key, grows=grows, rigid=rigid)
     offer(
         figure, name or file_name(key), key, title=title, sentence=alt, notes=notes, numbers=numbers, grows=grows,
         half=half,
