@@ -29,7 +29,8 @@ def chart_component(tall: int, *parts: str, grows: bool) -> Callable[..., Any]:
 def vega_address() -> str:
     """Where the browser gets what draws the charts, from this server; it fetches it once, and keeps it.
 
-    Told at each run, since the server forgets the files of a run that a later one no longer names.
+    Every page asks at each run, with charts or without, since the server forgets what a later run no longer names, and
+    a chart of the page before may be asking for it just then.
     """
     name = get_instance().media_file_mgr.add(vega_bundle(), "text/javascript", "scaling-lab-vega")
     base = str(st.get_option("server.baseUrlPath")).strip("/")

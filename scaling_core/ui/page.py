@@ -14,6 +14,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from scaling_core.errors import ScalingError
 from scaling_core.language import current, retold, speaking, t
+from scaling_core.ui.component import vega_address
 from scaling_core.ui.presenter import presenting, stage_size
 from scaling_core.viz.theme import Theme, enlarged, theme_of
 
@@ -39,6 +40,7 @@ def page(name: str) -> Iterator[Theme]:
         st.session_state["~page"] = name
         st.session_state["~visit"] = visit() + 1
     theme = viewer_theme()
+    vega_address()
     st.html(_css(theme))
     try:
         with speaking(current()):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from scaling_core.catalog import model, preset
 from scaling_core.laws import ChinchillaLaw
 from scaling_core.optimum import judge, optimal_for_compute
+from scaling_core.talk import claims
 from scaling_core.ui.words import verdict_cells
+from scaling_core.viz.talk import ratio_chart
+from scaling_core.viz.theme import light
 from tests.browser.conftest import AppServer, Witness, at_rest
 
 pytestmark = pytest.mark.browser
@@ -110,3 +114,42 @@ def test_pictures_outside_of_the_window_wait_until_they_are_seen(
     assert rows(page, "floor")[0]["loss"] == pytest.approx(law.E, rel=1e-12)
     page.mouse.up()
     witness.check()
+
+
+def test_a_chart_that_follows_nothing_draws_what_python_sent(
+    app_server: AppServer, page: Page, witness: Witness
+) -> None:
+    page.goto(f"{app_server.url}/talk")
+    page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="wrong")
+    sent = ratio_chart(claims(), light()).data
+    for name in ("wrong", "right", "heads"):
+        drawn = [{key: row[key] for key in sent[name]} for row in rows(page, name)]
+        assert drawn == sent[name].to_dict("records")
+    picture = page.locator(".st-key-ratios [role=img]")
+    expect(picture).to_have_attribute("aria-label", re.compile("ratio of each printed number"))
+    box = picture.bounding_box()
+    assert box is not None
+    assert box["height"] > 600, "every line has its room"
+    witness.check()
+
+
+def test_where_vega_did_not_come_the_next_page_asks_again(app_server: AppServer, page: Page) -> None:
+    asked: list[str] = []
+
+    def once(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r":\d+/media/"), once)
+    page.goto(f"{app_server.url}/talk")
+    page.locator(".sl-sentence").first.wait_for()
+    page.wait_for_function("() => window.scalingLab?.failed === 1")
+    assert rows(page, "wrong") is None
+    page.locator("[data-testid=stTopNavLink]").filter(has_text="Calculator").click()
+    page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="ridge")
+    page.locator("[data-testid=stTopNavLink]").filter(has_text="Talk").click()
+    page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="wrong")
+    assert len(asked) == 2, "once it is there it is not fetched again"
