@@ -237,7 +237,7 @@ run_tests() { # two processes share the tests out, tests/conftest.py says how
     "$VENV_PYTHON" -m mypy --strict >"$TYPES" 2>&1 &
     MYPY=$!
     trap '[ -z "$MYPY" ] || kill "$MYPY" 2>/dev/null || true' EXIT
-    check "pytest" "$VENV_PYTHON" -m pytest -n 3 --durations=15
+    check "pytest" "$VENV_PYTHON" -m pytest -n 2 --durations=15
     check "mypy --strict" types
     exit "$FAILED"
 }

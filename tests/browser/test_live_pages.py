@@ -123,7 +123,7 @@ def test_a_chart_that_follows_nothing_draws_what_python_sent(
     page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="wrong")
     sent = ratio_chart(claims(), light()).data
     for name in ("wrong", "right", "heads"):
-        drawn = [{key: row[key] for key in sent[name]} for row in rows(page, name)]
+        drawn = [{str(key): row[str(key)] for key in sent[name]} for row in rows(page, name)]
         assert drawn == sent[name].to_dict("records")
     picture = page.locator(".st-key-ratios [role=img]")
     expect(picture).to_have_attribute("aria-label", re.compile("ratio of each printed number"))
@@ -148,8 +148,9 @@ def test_where_vega_did_not_come_the_next_page_asks_again(app_server: AppServer,
     page.locator(".sl-sentence").first.wait_for()
     page.wait_for_function("() => window.scalingLab?.failed === 1")
     assert rows(page, "wrong") is None
-    page.locator("[data-testid=stTopNavLink]").filter(has_text="Calculator").click()
+    link = page.locator("[data-testid=stTopNavLink]")
+    link.filter(has_text="Calculator").evaluate("(one) => one.click()")
     page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="ridge")
-    page.locator("[data-testid=stTopNavLink]").filter(has_text="Talk").click()
+    link.filter(has_text="Talk").evaluate("(one) => one.click()")
     page.wait_for_function(f"(name) => ({VIEW})(name)?.length > 0", arg="wrong")
     assert len(asked) == 2, "once it is there it is not fetched again"
