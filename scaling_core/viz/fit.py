@@ -153,13 +153,12 @@ def _law_template(theme: Theme, x_name: str) -> AltairChart:
     x = log_x("x", axis_title(x_name), "x", "flops" if x_name == "C" else "count")
     y, low = (log_y(field, axis_title("loss"), "y", "loss") for field in ("y", "low"))
     own = alt.Color("colour:N", scale=None, legend=None)
+    told = [("name", t("run")), ("tip_N", "N"), ("tip_D", "D"), ("tip_C", "C")]
     tips = [
-        alt.Tooltip(f"{field}:N", title=title)
-        for field, title in (
-            ("name", t("run")), ("tip_N", "N"), ("tip_D", "D"), ("tip_C", "C"), ("loss", t("measured")),
-            ("tip_hat", t("the law says")),
-        )
-    ]  # fmt: skip
+        *(alt.Tooltip(f"{field}:N", title=title) for field, title in told),
+        alt.Tooltip("loss:Q", title=t("measured"), format=".5~g"),
+        alt.Tooltip("tip_hat:N", title=t("the law says")),
+    ]
     runs = alt.Chart(alt.NamedData("runs")).encode(x, y, tooltip=tips)
     frontier = alt.Chart(alt.NamedData("frontier")).encode(x)
     line = frontier.mark_line(clip=True, color=theme.accent_2, strokeWidth=theme.line_width + 1).encode(y)
