@@ -113,7 +113,7 @@ def turns(page: Watched, other: Watched, rounds: int, steps: int, told: Callable
     text = [one.rest for one in plain.pop("Text")]
     for name, turned in turn_to(page.page, rounds, told).items():
         runs = max(len(one.scripts) for one in turned)
-        print(f"{f'{name} ({runs} runs)' if runs > 1 else name}")
+        print(f"{name} ({runs} runs)" if runs > 1 else name)
         print(f"{'  its script on the server':34s} {spread([spent for one in turned for spent in one.scripts])}")
         line("  click to what the window shows", [one.shown for one in turned], text)
         line("  click to the last change", [one.rest for one in turned], text)

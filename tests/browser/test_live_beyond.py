@@ -21,6 +21,7 @@ from scaling_core.viz.beyond import lifetime_args, lifetime_chart, overtraining_
 from scaling_core.viz.isoflop import Mark
 from scaling_core.viz.live import script
 from scaling_core.viz.theme import light
+from tests.browser import hand
 from tests.browser.conftest import AppServer, Witness
 from tests.browser.twins import alike, rows
 
@@ -117,18 +118,6 @@ def test_the_page_follows_the_hand(app_server: AppServer, page: Page, witness: W
     witness.check()
 
 
-DRAWN = """(name) => {
-    const find = (node) => node.live?.view ?? [...node.children, ...(node.shadowRoot ? [node.shadowRoot] : [])]
-        .map(find).find(Boolean);
-    for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
-        const view = find(host);
-        try { return view.data(name).map((row) => ({ ...row })); } catch { continue; }
-    }
-    return [];
-}"""
-"""The rows of a data set of the first chart that has it."""
-
-
 def test_curves_stay_while_a_constant_is_dragged_and_hang_on_the_budget_of_this_page(
     app_server: AppServer, page: Page, witness: Witness
 ) -> None:
@@ -155,21 +144,10 @@ def test_curves_stay_while_a_constant_is_dragged_and_hang_on_the_budget_of_this_
     best = inference_optimal(law, C=C, D_inference=SERVED)
     expect(page.locator(".words h1").first).to_contain_text(format_quantity(best.N))
     assert "C" not in page.evaluate("() => window.scalingLab.channels.law.values")
-    slider = page.locator(".knob[data-name=alpha] input.slide")
-    box = slider.bounding_box()
-    assert box is not None
-    share = slider.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")
-    x, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for k in range(6):
-        page.mouse.move(x + k, y)
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    alpha = float(page.locator(".knob[data-name=alpha] input.exact").input_value())
-    assert alpha != law.constants["alpha"]
-    served = [row for row in page.evaluate(DRAWN, "minima") if row["N"]]
-    wanted = inference_optimal(moved(alpha=alpha), C=C, D_inference=SERVED)
+    dragged = hand.held(page, "alpha", "hoffmann2022")
+    served = [row for row in hand.rows(page, "minima") if row["N"]]
+    wanted = inference_optimal(dragged, C=C, D_inference=SERVED)
     assert any(row["N"] == pytest.approx(wanted.N, rel=1e-9) for row in served)
-    assert len(page.evaluate(DRAWN, "curves")) > 50
+    assert len(hand.rows(page, "curves")) > 50
     page.mouse.up()
     witness.check()

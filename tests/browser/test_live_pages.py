@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from scaling_core.catalog import model, preset
-from scaling_core.laws import ChinchillaLaw
+from scaling_core.catalog import model
 from scaling_core.optimum import judge, optimal_for_compute
 from scaling_core.talk import claims
 from scaling_core.ui.words import verdict_cells
 from scaling_core.viz.talk import ratio_chart
 from scaling_core.viz.theme import light
 from tests.browser.conftest import AppServer, Witness, at_rest
+from tests.browser.hand import VIEW, held, rows
 
 pytestmark = pytest.mark.browser
-
-VIEW = """(name) => {
-    const hosts = [...document.querySelectorAll('*')].map((node) => node.shadowRoot).filter(Boolean);
-    const inside = hosts.flatMap((root) => [root, ...root.querySelectorAll('*')]);
-    const views = inside.map((node) => node.live?.view).filter(Boolean);
-    for (const view of views) {
-        try { return view.data(name).map((row) => ({...row})); } catch { continue; }
-    }
-    return null;
-}"""
-"""The rows of a data set of the first live chart that has it, or null."""
 
 
 def opened(app_server: AppServer, page: Page, path: str, data: str) -> None:
@@ -37,29 +25,6 @@ def opened(app_server: AppServer, page: Page, path: str, data: str) -> None:
     page.locator(".knob[data-name=beta]").wait_for()
     at_rest(page)
     page.wait_for_function(f"(name) => ({VIEW})(name) !== null", arg=data)
-
-
-def held(page: Page, name: str) -> ChinchillaLaw:
-    """Press the slider of a constant and move it a little; returns Besiroglu's law with what the field then shows."""
-    slider = page.locator(f".knob[data-name={name}] input.slide")
-    box = slider.bounding_box()
-    assert box is not None
-    share = slider.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")
-    x, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for k in range(6):
-        page.mouse.move(x + 2 * k, y)
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    value = float(page.locator(f".knob[data-name={name}] input.exact").input_value())
-    constants = preset("besiroglu2024").law.constants
-    assert value != constants[name]
-    return ChinchillaLaw(**{**constants, name: value})
-
-
-def rows(page: Page, data: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate(VIEW, data)
-    return found
 
 
 def test_plane_and_table_of_the_models_follow_the_hand(app_server: AppServer, page: Page, witness: Witness) -> None:
