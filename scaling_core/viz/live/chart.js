@@ -4,7 +4,7 @@
 const AHEAD = "12% 0px", WAIT = 400, KEPT = 60;
 
 export default function ({ data, parentElement }) {
-  const here = (parentElement.live ??= { view: null, spec: "", shown: "", frame: 0, drawn: 0, near: false, wait: 0 });
+  const here = (parentElement.live ??= { view: null, spec: "", shown: "", frame: 0, near: false, wait: 0 });
   const box = parentElement.querySelector(".chart");
   box.setAttribute("aria-label", data.alt);
   here.data = data;
@@ -13,11 +13,10 @@ export default function ({ data, parentElement }) {
     const to = channel(data.channel);
     to.listeners.add(here.listen);
     here.values = to.moving ? { ...data.values, ...to.values } : data.values;
-    here.leave = () => gone(here, to);
-  } else here.leave = () => gone(here, null);
+  }
   here.eye ??= watched(here, box);
   due(here, box, here.values);
-  return here.leave;
+  return () => gone(here, data.law ? channel(data.channel) : null);
 }
 
 function gone(here, to) {
@@ -85,7 +84,7 @@ async function embed(here, box) {
     if (view && wide && (view.width() !== wide || view.height() !== tall)) view.width(wide).height(tall).runAsync();
   });
   here.watch.observe(box);
-  if (here.near) drawn(here);
+  drawn(here);
   if (here.values !== values || (told && told !== here.data.rows)) schedule(here);
 }
 
@@ -143,8 +142,8 @@ function schedule(here) {
 
 // When pictures that the window shows were drawn, for whoever watches.
 function drawn(here) {
+  if (!here.near) return;
   const frames = (lab().frames ??= []);
-  here.drawn += 1;
   frames.push(performance.now());
   if (frames.length > 4000) frames.splice(0, 2000);
 }
